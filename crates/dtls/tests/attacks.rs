@@ -9,7 +9,9 @@ use std::{
 };
 
 use oxirtc_dtls::{
-    Config, Connection, Event, Group, KeyType, Peer, Role, SignatureScheme, State, Version,
+    Config, Connection, Event, Group, KeyType, Peer,
+    Role::{self, Client, Server},
+    SignatureScheme, State, Version,
     message::{
         Certificate, CertificateVerify, ClientKeyExchange, Extensions, Fragment,
         HelloVerifyRequest, Kind, Message, ServerHello, ServerKeyExchange,
@@ -45,20 +47,20 @@ fn fragment(kind: Kind, sequence: u16, message: &Message<'_>) -> Vec<u8> {
 /// Known failure 9.
 #[test]
 fn a_forged_record_far_ahead_stops_nothing() {
-    for from in [Role::Client, Role::Server] {
+    for from in [Client, Server] {
         let mut pair = Pair::plain();
         pair.connect();
         let now = pair.now;
-        let mut forged = pair.end(from).seal(b"forged");
+        let mut forged = pair[from].seal(b"forged");
         // The highest number: of 1.2 in the clear, of 1.3 below.
         forged[5..11].fill(0xFF);
-        pair.end(other(from)).handle(now, &mut forged);
+        pair[other(from)].handle(now, &mut forged);
         for index in 0..1_000_u32 {
-            let mut genuine = pair.end(from).seal(&index.to_be_bytes());
-            pair.end(other(from)).handle(now, &mut genuine);
+            let mut genuine = pair[from].seal(&index.to_be_bytes());
+            pair[other(from)].handle(now, &mut genuine);
         }
-        assert_eq!(pair.end(other(from)).received.len(), 1_000);
-        assert_eq!(pair.end(other(from)).connection.stats().records_forged, 1);
+        assert_eq!(pair[other(from)].received.len(), 1_000);
+        assert_eq!(pair[other(from)].connection.stats().records_forged, 1);
     }
 }
 
@@ -71,20 +73,20 @@ fn replays_arrive_once() {
         pair.run(ms(100), &mut perfect());
         let now = pair.now;
         let sealed: Vec<_> = (0..500_u16)
-            .map(|n| pair.client.seal(&n.to_be_bytes()))
+            .map(|n| pair[Client].seal(&n.to_be_bytes()))
             .collect();
         let mut dice = Dice::new(5);
-        let before = pair.server.connection.stats().records_replayed;
+        let before = pair[Server].connection.stats().records_replayed;
         let rounds = times(20_000, 1_000_500);
         for round in 0..rounds {
             let index = match round < 500 {
                 true => round,
                 false => dice.roll(500),
             };
-            pair.server.handle(now, &mut sealed[index as usize].clone());
+            pair[Server].handle(now, &mut sealed[index as usize].clone());
         }
-        assert_eq!(pair.server.received.len(), 500);
-        let replayed = pair.server.connection.stats().records_replayed - before;
+        assert_eq!(pair[Server].received.len(), 500);
+        let replayed = pair[Server].connection.stats().records_replayed - before;
         assert_eq!(replayed, rounds - 500, "{version}");
     }
 }
@@ -109,10 +111,10 @@ fn noise_has_no_effect_on_a_live_association() {
             };
             noise = record(header, &noise);
         }
-        let to = [Role::Client, Role::Server][dice.roll(2) as usize];
-        pair.end(to).handle(now, &mut noise);
+        let to = [Client, Server][dice.roll(2) as usize];
+        pair[to].handle(now, &mut noise);
     }
-    for end in [&mut pair.client, &mut pair.server] {
+    for end in &mut pair.ends {
         assert!(!end.connection.poll_transmit(now, 1200, &mut Vec::new()));
         assert_eq!(end.connection.poll_timeout(), None);
         // So many came as far as the cipher.
@@ -168,11 +170,11 @@ fn ignores_what_is_in_the_clear(version: Version) {
             body,
         ));
     }
-    for role in [Role::Client, Role::Server] {
+    for role in [Client, Server] {
         for datagram in &in_the_clear {
-            pair.end(role).handle(now, &mut datagram.clone());
+            pair[role].handle(now, &mut datagram.clone());
         }
-        let end = pair.end(role);
+        let end = &mut pair[role];
         assert!(!end.connection.poll_transmit(now, 1200, &mut Vec::new()));
         assert_eq!(end.connection.state(), State::Connected, "{version}");
     }
@@ -189,7 +191,7 @@ fn data_in_the_clear_is_dropped_in_every_state() {
         say_data(&mut bare, pair.now, &mut seen);
         let mut say = |pair: &mut Pair| {
             let now = pair.now;
-            for end in [&mut pair.client, &mut pair.server] {
+            for end in &mut pair.ends {
                 say_data(&mut end.connection, now, &mut seen);
             }
         };
@@ -202,21 +204,21 @@ fn data_in_the_clear_is_dropped_in_every_state() {
         }
         let now = pair.now;
         let [client, server] = [0, 1].map(|which| fingerprint(config(which).certificate()));
-        pair.client.expect(now, &[server]);
-        pair.server.expect(now, std::slice::from_ref(&client));
-        for end in [&pair.client, &pair.server] {
+        pair[Client].expect(now, &[server]);
+        pair[Server].expect(now, std::slice::from_ref(&client));
+        for end in &pair.ends {
             assert!(end.received.is_empty(), "held, and told later");
         }
         pair.assert_connected();
         say(&mut pair);
         pair.exchange();
-        pair.client.connection.close(now);
+        pair[Client].connection.close(now);
         pair.run(ms(100), &mut perfect());
         say(&mut pair);
 
         let mut pair = Pair::bare(config_of(version, 0), config_of(version, 1));
         let now = pair.now;
-        pair.client.expect(now, &[client]);
+        pair[Client].expect(now, &[client]);
         pair.start();
         pair.run(Duration::from_secs(60), &mut perfect());
         say(&mut pair);
@@ -252,7 +254,7 @@ fn no_flood_of_verify_requests_draws_more_than_three_hellos() {
     let (now, mut datagrams, mut hellos) = (pair.now, 0, Hellos::default());
     for round in 0..100_000_u32 {
         let mut buf = Vec::new();
-        while pair.client.connection.poll_transmit(now, 1200, &mut buf) {
+        while pair[Client].connection.poll_transmit(now, 1200, &mut buf) {
             datagrams += 1;
             hellos.note(&std::mem::take(&mut buf));
         }
@@ -263,7 +265,7 @@ fn no_flood_of_verify_requests_draws_more_than_three_hellos() {
         });
         let sequence = (round % 5) as u16;
         let body = fragment(Kind::HelloVerifyRequest, sequence, &request);
-        pair.client.handle(now, &mut plain(round.into(), &body));
+        pair[Client].handle(now, &mut plain(round.into(), &body));
     }
     assert!(datagrams <= 3, "{datagrams}");
     pair.run(Duration::from_secs(60), &mut hellos.watched());
@@ -295,7 +297,7 @@ impl Hellos {
     /// A perfect wire that notes what the client says.
     fn watched(&mut self) -> impl FnMut(Role, Vec<u8>) -> Vec<(Duration, Vec<u8>)> {
         |role, datagram| {
-            if role == Role::Client {
+            if role == Client {
                 self.note(&datagram);
             }
             vec![(ms(10), datagram)]
@@ -325,9 +327,9 @@ fn flood_of_requests(client: Config, server: Config, both: bool) {
     let (now, mut hellos) = (pair.now, Hellos::default());
     let collect = |pair: &mut Pair, hellos: &mut Hellos| {
         let mut buf = Vec::new();
-        while pair.client.connection.poll_transmit(now, 1_500, &mut buf) {
+        while pair[Client].connection.poll_transmit(now, 1_500, &mut buf) {
             hellos.note(&buf);
-            pair.send(Role::Client, &mut perfect(), std::mem::take(&mut buf));
+            pair.send(Client, ms(10), std::mem::take(&mut buf));
         }
     };
     collect(&mut pair, &mut hellos);
@@ -348,7 +350,7 @@ fn flood_of_requests(client: Config, server: Config, both: bool) {
         };
         let sequence = (round % 5) as u16;
         let body = fragment(kind, sequence, &request);
-        pair.client.handle(now, &mut plain(round.into(), &body));
+        pair[Client].handle(now, &mut plain(round.into(), &body));
         collect(&mut pair, &mut hellos);
     }
     pair.run(Duration::from_secs(60), &mut hellos.watched());
@@ -379,8 +381,8 @@ fn a_forged_request_for_a_group_stops_nothing() {
                 let mut pair = Pair::new(config(0).versions(client), server);
                 let mut said = 0;
                 let mut wire = |from, datagram| {
-                    said += usize::from(from == Role::Client);
-                    match from == Role::Client && said <= lost {
+                    said += usize::from(from == Client);
+                    match from == Client && said <= lost {
                         true => Vec::new(),
                         false => vec![(ms(10), datagram)],
                     }
@@ -392,7 +394,7 @@ fn a_forged_request_for_a_group_stops_nothing() {
                 extensions.push(51, asked.id().to_be_bytes().to_vec());
                 let request = fragment(Kind::ServerHello, 0, &retry_request(extensions));
                 let now = pair.now;
-                pair.client.handle(now, &mut plain(0, &request));
+                pair[Client].handle(now, &mut plain(0, &request));
                 pair.run(Duration::from_secs(60), &mut wire);
                 pair.assert_connected();
             }
@@ -403,7 +405,7 @@ fn a_forged_request_for_a_group_stops_nothing() {
 /// What a client of this configuration says first.
 fn first_flight(config: Config, now: Instant) -> Vec<Vec<u8>> {
     let mut client = Connection::new(config, [9; 32], now);
-    client.set_role(now, Role::Client).unwrap();
+    client.set_role(now, Client).unwrap();
     client.start(now);
     let (mut datagrams, mut buf) = (Vec::new(), Vec::new());
     while client.poll_transmit(now, 1200, &mut buf) {
@@ -425,7 +427,7 @@ fn a_stranger_who_shows_no_cookie_does_nothing_to_a_server() {
         (config_1_3(2), both(1).groups(&[Group::P256]), true),
     ] {
         let mut pair = Pair::new(both(0), server);
-        let (now, server) = (pair.now, &mut pair.server);
+        let (now, server) = (pair.now, &mut pair[Server]);
         for datagram in &first_flight(stranger, now) {
             server.handle(now, &mut datagram.clone());
         }
@@ -466,8 +468,8 @@ fn a_strangers_hello_that_is_answered_with_a_request_stops_nothing() {
             let mut pair = Pair::new(both(0), server.clone());
             let mut said = 0;
             let mut wire = |from, datagram| {
-                said += usize::from(from == Role::Client);
-                match from == Role::Client && said <= lost {
+                said += usize::from(from == Client);
+                match from == Client && said <= lost {
                     true => Vec::new(),
                     false => vec![(ms(10), datagram)],
                 }
@@ -475,7 +477,7 @@ fn a_strangers_hello_that_is_answered_with_a_request_stops_nothing() {
             pair.start();
             let now = pair.now;
             for mut datagram in first_flight(stranger.clone(), now) {
-                pair.server.handle(now, &mut datagram);
+                pair[Server].handle(now, &mut datagram);
             }
             pair.run(Duration::from_secs(60), &mut wire);
             pair.assert_connected();
@@ -509,8 +511,8 @@ fn a_cookie_is_good_for_another_connection_with_its_key() {
         let (mut hellos, mut numbers) = (Hellos::default(), BTreeSet::new());
         let mut wire = |from, datagram: Vec<u8>| {
             match from {
-                Role::Client => hellos.note(&datagram),
-                Role::Server => {
+                Client => hellos.note(&datagram),
+                Server => {
                     let records = records(&datagram).into_iter();
                     for (header, _) in records.filter(|(header, _)| header.epoch == 0) {
                         assert!(numbers.insert(header.sequence), "{}", header.sequence);
@@ -521,12 +523,12 @@ fn a_cookie_is_good_for_another_connection_with_its_key() {
         };
         pair.start();
         pair.run(ms(15), &mut wire);
-        assert_eq!(pair.server.connection.state(), State::New);
+        assert_eq!(pair[Server].connection.state(), State::New);
         let now = pair.now;
-        pair.server.connection = Connection::new(listener(key, context), [5; 32], now);
-        pair.server.connection.set_role(now, Role::Server).unwrap();
+        pair[Server].connection = Connection::new(listener(key, context), [5; 32], now);
+        pair[Server].connection.set_role(now, Server).unwrap();
         let its = fingerprint(config(0).certificate());
-        pair.server.expect(now, &[its]);
+        pair[Server].expect(now, &[its]);
         pair.run(Duration::from_secs(60), &mut wire);
         pair.assert_connected();
         assert_eq!(hellos.0.len(), if taken { 2 } else { 3 }, "{version}");
@@ -548,20 +550,20 @@ fn numbers_go_on_from_a_hello_and_from_nothing_else() {
     for version in VERSIONS {
         let mut pair = Pair::new(config_of(version, 0), config_of(version, 1));
         let now = pair.now;
-        pair.server.handle(now, &mut plain((1 << 48) - 1, &body));
-        pair.server.handle(now, &mut plain(50, &body));
+        pair[Server].handle(now, &mut plain((1 << 48) - 1, &body));
+        pair[Server].handle(now, &mut plain(50, &body));
         pair.start();
         // The server has to say all again.
         pair.run(ms(15), &mut |from, datagram| match from {
-            Role::Client => vec![(ms(10), datagram)],
-            Role::Server => Vec::new(),
+            Client => vec![(ms(10), datagram)],
+            Server => Vec::new(),
         });
-        assert_eq!(pair.server.connection.state(), State::Connecting);
+        assert_eq!(pair[Server].connection.state(), State::Connecting);
         let now = pair.now;
-        pair.server.handle(now, &mut plain(1 << 20, &body));
+        pair[Server].handle(now, &mut plain(1 << 20, &body));
         pair.run(Duration::from_secs(60), &mut |from, datagram| {
             let numbers = records(&datagram).into_iter().map(|(header, _)| header);
-            let mut clear = numbers.filter(|it| from == Role::Server && it.epoch == 0);
+            let mut clear = numbers.filter(|it| from == Server && it.epoch == 0);
             assert!(clear.all(|it| (50..100).contains(&it.sequence)));
             vec![(ms(10), datagram)]
         });
@@ -578,12 +580,11 @@ fn a_request_for_another_share_ends_a_doubt() {
     let hopeless = config_1_3(2).signature_schemes(&[SignatureScheme::Ed25519]);
     for (client, later) in [(hopeless, 0), (config_1_3(2), 4)] {
         for mut datagram in first_flight(client, now) {
-            pair.server
-                .handle(now + Duration::from_secs(later), &mut datagram);
+            pair[Server].handle(now + Duration::from_secs(later), &mut datagram);
         }
     }
     // What was said to the stranger is not the client's.
-    let server = &mut pair.server.connection;
+    let server = &mut pair[Server].connection;
     while server.poll_transmit(now, 1200, &mut Vec::new()) {}
     pair.now += Duration::from_secs(6);
     pair.connect();
@@ -622,18 +623,17 @@ fn a_role_that_is_not_said_is_fixed_by_a_hello_that_is_taken() {
         let mut pair = Pair::new(server.clone(), config_1_3(0));
         pair.now = now;
         let bare = Connection::new(server, [3; 32], now);
-        pair.client.connection = bare;
-        pair.client
-            .expect(now, &[fingerprint(config(0).certificate())]);
+        pair[Client].connection = bare;
+        pair[Client].expect(now, &[fingerprint(config(0).certificate())]);
         for datagram in &said {
-            pair.client.handle(now, &mut datagram.clone());
+            pair[Client].handle(now, &mut datagram.clone());
         }
-        let role = pair.client.connection.role();
-        assert_eq!(role, taken.then_some(Role::Server));
-        let fixed = pair.client.connection.set_role(now, Role::Client);
+        let role = pair[Client].connection.role();
+        assert_eq!(role, taken.then_some(Server));
+        let fixed = pair[Client].connection.set_role(now, Client);
         assert_eq!(fixed.is_err(), taken);
         if !taken {
-            let client = &mut pair.client.connection;
+            let client = &mut pair[Client].connection;
             assert!(!client.poll_transmit(now, 1200, &mut Vec::new()));
             pair.connect();
         }
@@ -647,7 +647,7 @@ fn a_client_that_has_not_begun_stays_one() {
         let mut pair = Pair::new(config_of(version, 0), config_of(version, 1));
         let now = pair.now;
         for mut datagram in first_flight(config_of(version, 2), now) {
-            pair.client.handle(now, &mut datagram);
+            pair[Client].handle(now, &mut datagram);
         }
         pair.connect();
     }
@@ -667,26 +667,26 @@ fn noise_has_no_effect_on_a_live_association_of_1_3() {
             noise[0] = 0x20 | dice.roll(32) as u8;
             noise[3..5].copy_from_slice(&(len as u16 - 5).to_be_bytes());
         }
-        let to = [Role::Client, Role::Server][dice.roll(2) as usize];
-        pair.end(to).handle(now, &mut noise);
+        let to = [Client, Server][dice.roll(2) as usize];
+        pair[to].handle(now, &mut noise);
     }
-    for end in [&mut pair.client, &mut pair.server] {
+    for end in &mut pair.ends {
         assert!(!end.connection.poll_transmit(now, 1200, &mut Vec::new()));
         assert_eq!(end.connection.poll_timeout(), None);
         assert!(end.connection.stats().records_forged > 1_000);
     }
     pair.assert_connected();
-    for from in [Role::Client, Role::Server] {
-        let mut forged = pair.end(from).seal(b"forged");
+    for from in [Client, Server] {
+        let mut forged = pair[from].seal(b"forged");
         forged[1..3].fill(0xFF);
-        pair.end(other(from)).handle(now, &mut forged);
+        pair[other(from)].handle(now, &mut forged);
         for index in 0..1_000_u32 {
-            let mut genuine = pair.end(from).seal(&index.to_be_bytes());
+            let mut genuine = pair[from].seal(&index.to_be_bytes());
             let mut replay = genuine.clone();
-            pair.end(other(from)).handle(now, &mut genuine);
-            pair.end(other(from)).handle(now, &mut replay);
+            pair[other(from)].handle(now, &mut genuine);
+            pair[other(from)].handle(now, &mut replay);
         }
-        assert_eq!(pair.end(other(from)).received.len(), 1_000);
+        assert_eq!(pair[other(from)].received.len(), 1_000);
     }
 }
 
@@ -701,13 +701,13 @@ fn verify_requests_at_any_moment_and_doubled_datagrams_stop_nothing() {
         let request = Message::HelloVerifyRequest(request);
         plain(77, &fragment(Kind::HelloVerifyRequest, sequence, &request))
     };
-    for to in [Role::Client, Role::Server] {
+    for to in [Client, Server] {
         for (sequence, at) in (0..4).flat_map(|sequence| (0..6).map(move |at| (sequence, at))) {
             for behind in [false, true] {
                 let mut pair = Pair::plain();
                 let mut count = 0;
                 let (now, mut empty) = (pair.now, request(&[], sequence));
-                pair.end(to)
+                pair[to]
                     .connection
                     .handle_datagram(now, &mut empty, &mut |_: &mut [u8]| {});
                 pair.start();
@@ -743,7 +743,7 @@ fn doubled_requests_for_a_cookie_cost_nothing() {
             let (mut dice, mut hellos) = (Dice::new(seed), Hellos::default());
             pair.start();
             pair.run(Duration::from_secs(60), &mut |role, datagram| {
-                if role == Role::Client {
+                if role == Client {
                     hellos.note(&datagram);
                 }
                 let copies = 1 + dice.roll(3);
@@ -763,7 +763,7 @@ fn doubled_requests_for_a_cookie_cost_nothing() {
 fn fragments_that_never_complete_are_bounded_and_do_not_stop_a_handshake() {
     for (version, role) in VERSIONS
         .into_iter()
-        .flat_map(|version| [Role::Client, Role::Server].map(|role| (version, role)))
+        .flat_map(|version| [Client, Server].map(|role| (version, role)))
     {
         let mut pair = Pair::new(config_of(version, 0), config_of(version, 1));
         pair.start();
@@ -781,7 +781,7 @@ fn fragments_that_never_complete_are_bounded_and_do_not_stop_a_handshake() {
                 body: &[7],
             }
             .write(&mut body);
-            pair.end(role).handle(now, &mut plain(round, &body));
+            pair[role].handle(now, &mut plain(round, &body));
             let mut early = vec![7; 200 + dice.roll(1_000) as usize];
             let head = match version {
                 Version::Dtls12 => Header {
@@ -800,13 +800,13 @@ fn fragments_that_never_complete_are_bounded_and_do_not_stop_a_handshake() {
                 }
             };
             early[..head.len()].copy_from_slice(&head);
-            pair.end(role).handle(now, &mut early);
+            pair[role].handle(now, &mut early);
         }
-        let peak = pair.end(role).connection.stats().reassembly_peak;
+        let peak = pair[role].connection.stats().reassembly_peak;
         // A client holds early records beside the fragments, and both count; a server none before a first hello.
         let (least, most) = match role {
-            Role::Client => (60 << 10, 64 << 10),
-            Role::Server => (40 << 10, 48 << 10),
+            Client => (60 << 10, 64 << 10),
+            Server => (40 << 10, 48 << 10),
         };
         assert!((least..=most).contains(&peak), "{version} {role:?} {peak}");
         pair.run(Duration::from_secs(60), &mut perfect());
@@ -822,10 +822,9 @@ fn renegotiation_in_the_clear_is_noise() {
     pair.connect();
     let now = pair.now;
     let body = fragment(Kind::HelloRequest, 9, &Message::HelloRequest);
-    pair.client.handle(now, &mut plain(99, &body));
+    pair[Client].handle(now, &mut plain(99, &body));
     assert!(
-        !pair
-            .client
+        !pair[Client]
             .connection
             .poll_transmit(now, 1200, &mut Vec::new())
     );
@@ -844,7 +843,7 @@ fn nonces_are_distinct_over_retransmissions() {
                 if header.epoch == 1 && header.content_type == HANDSHAKE {
                     let number = u64::from(header.epoch) << 48 | header.sequence;
                     assert_eq!(body[..8], number.to_be_bytes());
-                    assert!(nonces[usize::from(role == Role::Client)].insert(number));
+                    assert!(nonces[usize::from(role == Client)].insert(number));
                 }
             }
             match dice.roll(100) < 60 {
@@ -852,7 +851,7 @@ fn nonces_are_distinct_over_retransmissions() {
                 false => vec![(ms(20), datagram)],
             }
         });
-        assert_eq!(pair.client.events, [Event::Connected], "seed {seed}");
+        assert_eq!(pair[Client].events, [Event::Connected], "seed {seed}");
     });
 }
 
@@ -873,15 +872,18 @@ fn browsers_settle_on_1_2() {
             }
             for datagram in &mut order {
                 assert!(
-                    !pair
-                        .server
+                    !pair[Server]
                         .connection
                         .poll_transmit(now, 1200, &mut Vec::new())
                 );
-                pair.server.handle(now, datagram);
+                pair[Server].handle(now, datagram);
             }
             let mut answer = Vec::new();
-            assert!(pair.server.connection.poll_transmit(now, 1200, &mut answer));
+            assert!(
+                pair[Server]
+                    .connection
+                    .poll_transmit(now, 1200, &mut answer)
+            );
             let (_, body) = records(&answer).remove(0);
             let (first, _) = Fragment::parse(&body).unwrap();
             let Ok(Message::ServerHello(hello)) = Message::parse(Kind::ServerHello, first.body)
@@ -910,16 +912,16 @@ fn an_alert_is_not_believed_as_long_as_its_peer_goes_on() {
         let last = records(&datagram)
             .iter()
             .any(|(_, body)| body.starts_with(&[14]));
-        match from == Role::Server && last {
+        match from == Server && last {
             true => Vec::new(),
             false => vec![(ms(10), datagram)],
         }
     };
     pair.run(ms(100), &mut lossy);
     let now = pair.now;
-    pair.client.handle(now, &mut alert());
+    pair[Client].handle(now, &mut alert());
     pair.run(Duration::from_secs(20), &mut lossy);
-    assert_eq!(pair.client.events, []);
+    assert_eq!(pair[Client].events, []);
     pair.run(Duration::from_secs(10), &mut perfect());
     pair.assert_connected();
 }
@@ -932,8 +934,8 @@ fn a_doubt_outlasts_a_repetition_on_a_slow_path() {
         config(0).versions(&[Version::Dtls13, Version::Dtls12]),
         config_1_3(1),
     );
-    for role in [Role::Client, Role::Server] {
-        pair.end(role).connection.set_round_trip(trip);
+    for role in [Client, Server] {
+        pair[role].connection.set_round_trip(trip);
     }
     pair.start();
     pair.transmit(&mut |_, _| Vec::new());
@@ -943,8 +945,8 @@ fn a_doubt_outlasts_a_repetition_on_a_slow_path() {
         cookie: &[5; 32],
     });
     let request = fragment(Kind::HelloVerifyRequest, 0, &request);
-    pair.client.handle(now, &mut plain(0, &request));
-    pair.client.handle(now, &mut alert());
+    pair[Client].handle(now, &mut plain(0, &request));
+    pair[Client].handle(now, &mut alert());
     pair.run(Duration::from_secs(30), &mut |_, datagram| {
         vec![(trip / 2, datagram)]
     });
@@ -989,25 +991,25 @@ fn forged_parts() -> Vec<(Role, Vec<Vec<u8>>)> {
         )
     };
     vec![
-        (Role::Client, vec![certificate(&[&stranger])]),
-        (Role::Client, vec![certificate(&[&client])]),
-        (Role::Client, vec![share(0x0403)]),
-        (Role::Client, vec![share(0x0804)]),
-        (Role::Client, vec![certificate(&[&server]), share(0x0403)]),
-        (Role::Server, vec![certificate(&[&stranger])]),
-        (Role::Server, vec![certificate(&[&server])]),
-        (Role::Server, vec![certificate(&[])]),
-        (Role::Server, vec![certificate(&[&client, &stranger])]),
-        (Role::Server, vec![exchange(&public)]),
-        (Role::Server, vec![exchange(&[0; 32])]),
-        (Role::Server, vec![exchange(&point)]),
-        (Role::Server, vec![exchange(&[])]),
-        (Role::Server, vec![verify(0x0403)]),
-        (Role::Server, vec![verify(0x0201)]),
-        (Role::Server, vec![exchange(&public), verify(0x0403)]),
-        (Role::Server, vec![share(0x0403)]),
+        (Client, vec![certificate(&[&stranger])]),
+        (Client, vec![certificate(&[&client])]),
+        (Client, vec![share(0x0403)]),
+        (Client, vec![share(0x0804)]),
+        (Client, vec![certificate(&[&server]), share(0x0403)]),
+        (Server, vec![certificate(&[&stranger])]),
+        (Server, vec![certificate(&[&server])]),
+        (Server, vec![certificate(&[])]),
+        (Server, vec![certificate(&[&client, &stranger])]),
+        (Server, vec![exchange(&public)]),
+        (Server, vec![exchange(&[0; 32])]),
+        (Server, vec![exchange(&point)]),
+        (Server, vec![exchange(&[])]),
+        (Server, vec![verify(0x0403)]),
+        (Server, vec![verify(0x0201)]),
+        (Server, vec![exchange(&public), verify(0x0403)]),
+        (Server, vec![share(0x0403)]),
         (
-            Role::Server,
+            Server,
             vec![certificate(&[&client]), exchange(&public), verify(0x0403)],
         ),
     ]
@@ -1050,7 +1052,7 @@ fn what_a_stranger_puts_into_a_flight_of_1_2_stops_nothing() {
 #[test]
 fn an_owner_is_not_asked_for_a_certificate_that_a_stranger_shows() {
     let strangers = certificate(KeyType::EcdsaP256, 2);
-    for to in [Role::Client, Role::Server] {
+    for to in [Client, Server] {
         let configs = [0, 1].map(|which| config(which).peer(Peer::Owner));
         let [client, server] = configs;
         let mut pair = Pair::new(client, server);
@@ -1069,18 +1071,18 @@ fn an_owner_is_not_asked_for_a_certificate_that_a_stranger_shows() {
         for _ in 0..100 {
             pair.run(ms(10), &mut wire);
             let now = pair.now;
-            for role in [Role::Client, Role::Server] {
-                let its = certificate(KeyType::EcdsaP256, usize::from(role == Role::Client));
-                let connection = &mut pair.end(role).connection;
+            for role in [Client, Server] {
+                let its = certificate(KeyType::EcdsaP256, usize::from(role == Client));
+                let connection = &mut pair[role].connection;
                 if let [shown, ..] = connection.remote_certificates() {
                     let right = shown == its.der();
                     connection.trust(now, right, &mut |_| {});
-                    pair.end(role).drain();
+                    pair[role].drain();
                 }
             }
         }
-        for role in [Role::Client, Role::Server] {
-            let events = &pair.end(role).events;
+        for role in [Client, Server] {
+            let events = &pair[role].events;
             assert_eq!(
                 *events,
                 [Event::CertificateReceived, Event::Connected],
@@ -1109,8 +1111,7 @@ fn a_flight_that_is_reflected_stops_nothing() {
                     vec![(ms(10), datagram)]
                 });
                 for (from, datagram) in said {
-                    let mut back = |_, datagram| vec![(ms(delay), datagram)];
-                    pair.send(other(from), &mut back, datagram);
+                    pair.send(other(from), ms(delay), datagram);
                 }
             }
             pair.run(Duration::from_secs(60), &mut perfect());

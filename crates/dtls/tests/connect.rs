@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use oxirtc_dtls::{
     AlertDescription, CipherSuite, Config, Error, Event, Failure, Group, Initiator, KeyType, Peer,
-    Role, SignatureScheme, SrtpProfile, State, Version,
+    Role::{Client, Server},
+    SignatureScheme, SrtpProfile, State, Version,
 };
 use support::{Pair, VERSIONS, alert, certificate, config, config_1_3, config_of, ms, perfect};
 
@@ -29,7 +30,7 @@ fn every_suite_with_every_certificate_type_and_group() {
                 let server = server.cipher_suites(&[suite]);
                 let mut pair = Pair::new(client, server);
                 pair.connect();
-                for end in [&pair.client, &pair.server] {
+                for end in &pair.ends {
                     let connection = &end.connection;
                     assert_eq!(connection.cipher_suite(), Some(suite));
                     assert_eq!(connection.group(), Some(group));
@@ -38,7 +39,7 @@ fn every_suite_with_every_certificate_type_and_group() {
                     assert_eq!(connection.protocol_version(), Some(0xFEFD));
                     assert_eq!(connection.stats().retransmissions, 0);
                 }
-                let theirs = pair.client.connection.remote_certificates();
+                let theirs = pair[Client].connection.remote_certificates();
                 assert_eq!(theirs[0], pair_certificate(&suite));
             }
         }
@@ -94,9 +95,9 @@ fn preferences_are_the_servers() {
         .cipher_suites(&[CipherSuite::EcdheEcdsaChaCha20Poly1305]);
     let mut pair = Pair::new(client, server);
     pair.connect();
-    assert_eq!(pair.client.connection.srtp_profile(), Some(AeadAes256Gcm));
-    assert_eq!(pair.client.connection.group(), Some(Group::P256));
-    assert_eq!(pair.client.connection.headroom(), 13);
+    assert_eq!(pair[Client].connection.srtp_profile(), Some(AeadAes256Gcm));
+    assert_eq!(pair[Client].connection.group(), Some(Group::P256));
+    assert_eq!(pair[Client].connection.headroom(), 13);
 }
 
 #[test]
@@ -113,12 +114,12 @@ fn what_one_side_lacks_is_not_used() {
     ] {
         let mut pair = Pair::new(client, server);
         pair.connect();
-        assert_eq!(pair.client.connection.alpn(), None);
-        assert_eq!(pair.server.connection.srtp_profile(), None);
+        assert_eq!(pair[Client].connection.alpn(), None);
+        assert_eq!(pair[Server].connection.srtp_profile(), None);
     }
     let mut pair = Pair::new(config(0).alpn(&["c-webrtc"]), config(1));
     pair.connect();
-    assert_eq!(pair.server.connection.alpn(), Some("c-webrtc"));
+    assert_eq!(pair[Server].connection.alpn(), Some("c-webrtc"));
 }
 
 #[test]
@@ -171,20 +172,20 @@ fn settings_that_leave_nothing_to_agree_on_are_noticed() {
         // It ends where it would begin, in either role: a client says no hello.
         let mut pair = Pair::new(config.clone(), both(self::config(1)));
         pair.start();
-        pair.client.drain();
+        pair[Client].drain();
         let alert = AlertDescription::INTERNAL_ERROR;
         let cause = Failure::AlertSent(alert);
-        assert_eq!(pair.client.events, [Event::Failed { cause }], "{config:?}");
+        assert_eq!(pair[Client].events, [Event::Failed { cause }], "{config:?}");
         pair.run(Duration::from_secs(60), &mut |_, datagram| {
             assert!(datagram.ends_with(&[2, alert.code()]));
             vec![(ms(10), datagram)]
         });
-        assert_eq!(pair.server.connection.state(), State::New);
+        assert_eq!(pair[Server].connection.state(), State::New);
         let mut pair = Pair::new(both(self::config(0)), config.clone());
         pair.start();
         pair.run(Duration::from_secs(6), &mut perfect());
-        let [Event::Failed { cause }] = pair.server.events[..] else {
-            panic!("{config:?}: {:?}", pair.server.events);
+        let [Event::Failed { cause }] = pair[Server].events[..] else {
+            panic!("{config:?}: {:?}", pair[Server].events);
         };
         let alerts = [
             AlertDescription::HANDSHAKE_FAILURE,
@@ -209,7 +210,7 @@ fn nothing_in_common_ends_in_an_alert() {
         let mut pair = Pair::new(client, server);
         pair.start();
         pair.run(Duration::from_secs(60), &mut perfect());
-        for (end, sent) in [(&pair.server, true), (&pair.client, false)] {
+        for (end, sent) in [(&pair[Server], true), (&pair[Client], false)] {
             let [Event::Failed { cause }] = end.events[..] else {
                 panic!("{:?}", end.events);
             };
@@ -228,13 +229,13 @@ fn an_exporter_separates_labels_and_contexts() {
     let mut pair = Pair::plain();
     let mut out = [0; 32];
     assert_eq!(
-        pair.client.connection.export("label", None, &mut out),
+        pair[Client].connection.export("label", None, &mut out),
         Err(Error::NotConnected)
     );
     pair.connect();
     let export = |label, context: Option<&[u8]>| {
         let mut out = [0; 32];
-        pair.client
+        pair[Client]
             .connection
             .export(label, context, &mut out)
             .map(|()| out)
@@ -286,7 +287,7 @@ fn an_exporter_has_limits() {
             ] {
                 let mut key = vec![0; out];
                 let context = Some(&most[..context]);
-                let exported = pair.client.connection.export(label, context, &mut key);
+                let exported = pair[Client].connection.export(label, context, &mut key);
                 let expected = fits.then_some(()).ok_or(Error::Export);
                 assert_eq!(exported, expected, "{version} {} {out}", label.len());
             }
@@ -297,19 +298,16 @@ fn an_exporter_has_limits() {
 /// [5.5-05]
 #[test]
 fn close_notify_closes_both_sides() {
-    for role in [Role::Client, Role::Server] {
+    for role in [Client, Server] {
         let mut pair = Pair::plain();
         pair.connect();
         let now = pair.now;
-        pair.end(role).connection.close(now);
+        pair[role].connection.close(now);
         pair.run(Duration::from_secs(1), &mut perfect());
         let closed = |by| [Event::Connected, Event::Closed { by }];
-        assert_eq!(pair.end(role).events, closed(Initiator::User));
-        assert_eq!(
-            pair.end(support::other(role)).events,
-            closed(Initiator::Remote)
-        );
-        for end in [&mut pair.client, &mut pair.server] {
+        assert_eq!(pair[role].events, closed(Initiator::User));
+        assert_eq!(pair[support::other(role)].events, closed(Initiator::Remote));
+        for end in &mut pair.ends {
             let mut buf = vec![0; 40];
             assert_eq!(end.connection.seal(&mut buf, 0), Err(Error::NotConnected));
             assert_eq!(end.connection.state(), State::Closed);
@@ -321,7 +319,8 @@ fn close_notify_closes_both_sides() {
 #[test]
 fn the_role_may_come_late_or_from_the_first_client_hello() {
     let mut pair = Pair::plain();
-    let fixed = pair.client.connection.set_role(pair.now, Role::Server);
+    let now = pair.now;
+    let fixed = pair[Client].connection.set_role(now, Server);
     assert_eq!(fixed, Err(Error::RoleFixed));
     let now = pair.now;
     let mut server = oxirtc_dtls::Connection::new(config(1), [3; 32], now);
@@ -330,10 +329,10 @@ fn the_role_may_come_late_or_from_the_first_client_hello() {
         &[support::fingerprint(&certificate(KeyType::EcdsaP256, 0))],
         &mut |_| {},
     );
-    pair.server.connection = server;
+    pair[Server].connection = server;
     pair.connect();
-    assert_eq!(pair.server.connection.role(), Some(Role::Server));
-    assert!(pair.server.connection.set_role(now, Role::Server).is_ok());
+    assert_eq!(pair[Server].connection.role(), Some(Server));
+    assert!(pair[Server].connection.set_role(now, Server).is_ok());
 }
 
 #[test]
@@ -341,11 +340,11 @@ fn seal_refuses_what_it_cannot_do_and_leaves_the_buffer_alone() {
     let mut pair = Pair::plain();
     let mut buf = vec![0; 30];
     assert_eq!(
-        pair.client.connection.seal(&mut buf, 0),
+        pair[Client].connection.seal(&mut buf, 0),
         Err(Error::NotConnected)
     );
     pair.connect();
-    let headroom = pair.client.connection.headroom();
+    let headroom = pair[Client].connection.headroom();
     for (len, start, error) in [
         (headroom - 1, 0, Error::Layout),
         (0, 5, Error::Layout),
@@ -353,20 +352,20 @@ fn seal_refuses_what_it_cannot_do_and_leaves_the_buffer_alone() {
         (headroom + 16_385, 0, Error::TooLarge),
     ] {
         let mut buf = vec![0; len];
-        assert_eq!(pair.client.connection.seal(&mut buf, start), Err(error));
+        assert_eq!(pair[Client].connection.seal(&mut buf, start), Err(error));
         assert_eq!(buf, vec![0; len]);
     }
     let mut buf = vec![9; 7];
     buf.resize(7 + headroom, 0);
     buf.extend([1; 16_384]);
-    pair.client.connection.seal(&mut buf, 7).unwrap();
+    pair[Client].connection.seal(&mut buf, 7).unwrap();
     assert_eq!(
         buf.len(),
-        7 + headroom + 16_384 + pair.client.connection.tailroom()
+        7 + headroom + 16_384 + pair[Client].connection.tailroom()
     );
     let now = pair.now;
-    pair.server.handle(now, &mut buf[7..]);
-    assert_eq!(pair.server.received, [vec![1; 16_384]]);
+    pair[Server].handle(now, &mut buf[7..]);
+    assert_eq!(pair[Server].received, [vec![1; 16_384]]);
 }
 
 /// Where there is no room for it the end waits, and is not lost.
@@ -376,18 +375,18 @@ fn an_alert_waits_for_room() {
         let mut pair = Pair::new(config_of(version, 0), config_of(version, 1));
         pair.connect();
         let now = pair.now;
-        let overhead = pair.client.connection.headroom() + pair.client.connection.tailroom();
-        pair.client.connection.close(now);
+        let overhead = pair[Client].connection.headroom() + pair[Client].connection.tailroom();
+        pair[Client].connection.close(now);
         let mut datagram = Vec::new();
         for room in [0, 20, overhead + 1] {
-            let sent = (pair.client.connection).poll_transmit(now, room, &mut datagram);
+            let sent = (pair[Client].connection).poll_transmit(now, room, &mut datagram);
             assert!(!sent && datagram.is_empty(), "{room}");
         }
         let room = overhead + 2;
-        assert!((pair.client.connection).poll_transmit(now, room, &mut datagram));
-        pair.server.handle(now, &mut datagram);
+        assert!((pair[Client].connection).poll_transmit(now, room, &mut datagram));
+        pair[Server].handle(now, &mut datagram);
         let by = Initiator::Remote;
-        assert_eq!(pair.server.events[1], Event::Closed { by });
+        assert_eq!(pair[Server].events[1], Event::Closed { by });
     }
 }
 
@@ -404,15 +403,15 @@ fn sixty_four_bytes_of_room_are_enough() {
             pair.room = 64;
             pair.connect();
             if version == Version::Dtls13 {
-                pair.client.connection.update_keys(true).unwrap();
+                pair[Client].connection.update_keys(true).unwrap();
                 pair.run(Duration::from_secs(10), &mut perfect());
                 pair.exchange();
             }
             let now = pair.now;
-            pair.client.connection.close(now);
+            pair[Client].connection.close(now);
             pair.run(Duration::from_secs(10), &mut perfect());
             let by = Initiator::Remote;
-            assert_eq!(pair.server.events[1], Event::Closed { by });
+            assert_eq!(pair[Server].events[1], Event::Closed { by });
         }
     }
 }
@@ -425,13 +424,13 @@ fn a_handshake_has_its_time() {
         pair.start();
         let now = pair.now;
         if doubted {
-            pair.client.handle(now, &mut alert());
+            pair[Client].handle(now, &mut alert());
         }
         let limit = Duration::from_secs(seconds);
         pair.run(limit - ms(1), &mut |_, _| Vec::new());
-        assert_eq!(pair.client.events, []);
+        assert_eq!(pair[Client].events, []);
         pair.run(ms(1), &mut |_, _| Vec::new());
-        assert!(matches!(pair.client.events[..], [Event::Failed { .. }]));
+        assert!(matches!(pair[Client].events[..], [Event::Failed { .. }]));
     }
 }
 
@@ -446,9 +445,9 @@ fn endless_times_end_nothing() {
         let mut pair = Pair::new(endless(0), endless(1));
         pair.start();
         let now = pair.now;
-        pair.client.handle(now, &mut alert());
+        pair[Client].handle(now, &mut alert());
         pair.run(Duration::from_secs(600), &mut |_, _| Vec::new());
-        assert_eq!(pair.client.events, []);
+        assert_eq!(pair[Client].events, []);
         pair.run(Duration::from_secs(60), &mut perfect());
         pair.assert_connected();
     }
@@ -477,7 +476,7 @@ fn every_suite_and_group_of_1_3_with_every_certificate_type() {
                     .cipher_suites(&[suite]);
                 let mut pair = Pair::new(client, server);
                 pair.connect();
-                for end in [&pair.client, &pair.server] {
+                for end in &pair.ends {
                     let connection = &end.connection;
                     assert_eq!(connection.protocol_version(), Some(0xFEFC));
                     assert_eq!(connection.cipher_suite(), Some(suite));
@@ -504,7 +503,7 @@ fn one_round_trip_in_1_3() {
         datagrams += 1;
         vec![(ms(10), datagram)]
     });
-    assert_eq!(pair.client.events, [Event::Connected]);
+    assert_eq!(pair[Client].events, [Event::Connected]);
     assert!(pair.now - start < ms(40));
     pair.run(ms(100), &mut perfect());
     pair.assert_connected();
@@ -538,17 +537,17 @@ fn versions_are_negotiated() {
                 pair.start();
                 pair.run(Duration::from_secs(121), &mut perfect());
                 let Some(version) = chosen else {
-                    for end in [&pair.client, &pair.server] {
+                    for end in &pair.ends {
                         let failed = matches!(end.events[..], [Event::Failed { .. }]);
                         // Before a good cookie came nothing has begun.
                         let waits = end.connection.state() == State::New && end.events.is_empty();
-                        let server = end.connection.role() == Some(Role::Server);
+                        let server = end.connection.role() == Some(Server);
                         assert_eq!((failed, waits), (!(cookie && server), cookie && server));
                     }
                     continue;
                 };
                 pair.assert_connected();
-                let spoken = pair.client.connection.protocol_version();
+                let spoken = pair[Client].connection.protocol_version();
                 assert_eq!(spoken, Some(version.id()), "{client:?} {server:?}");
             }
         }

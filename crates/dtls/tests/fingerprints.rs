@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use oxirtc_dtls::{
     AlertDescription, Certificate, Error, Event, Failure, Fingerprint, HashAlgorithm, KeyType,
-    Role, State, Version,
+    Role::{self, Client, Server},
+    State, Version,
 };
 use support::{Pair, VERSIONS, certificate, config, config_of, fingerprint, other, perfect};
 
@@ -77,24 +78,24 @@ fn matrix(
 fn only_the_right_certificate_connects() {
     let certificates = [0, 1, 2].map(|which| certificate(KeyType::EcdsaP256, which));
     for version in VERSIONS {
-        for judge in [Role::Client, Role::Server] {
+        for judge in [Client, Server] {
             let (of, its) = match judge {
-                Role::Client => (&certificates[1], &certificates[0]),
-                Role::Server => (&certificates[0], &certificates[1]),
+                Client => (&certificates[1], &certificates[0]),
+                Server => (&certificates[0], &certificates[1]),
             };
             for (name, fingerprints, accepted) in matrix(of, &certificates[2]) {
                 for late in [false, true] {
                     let mut pair = Pair::bare(config_of(version, 0), config_of(version, 1));
                     let now = pair.now;
-                    pair.end(other(judge)).expect(now, &[fingerprint(its)]);
+                    pair[other(judge)].expect(now, &[fingerprint(its)]);
                     let name = format!("{version} {judge:?} {name} late: {late}");
                     match late {
-                        false => pair.end(judge).expect(now, &fingerprints),
+                        false => pair[judge].expect(now, &fingerprints),
                         true => speak_first(&mut pair, judge, &name),
                     }
                     if late {
                         let now = pair.now;
-                        pair.end(judge).expect(now, &fingerprints);
+                        pair[judge].expect(now, &fingerprints);
                     } else {
                         pair.start();
                     }
@@ -111,22 +112,22 @@ fn only_the_right_certificate_connects() {
 fn speak_first(pair: &mut Pair, judge: Role, name: &str) {
     pair.start();
     pair.run(Duration::from_secs(1), &mut perfect());
-    assert!(pair.end(other(judge)).connection.is_connected(), "{name}");
-    let (now, mut early) = (pair.now, pair.end(other(judge)).seal(b"early"));
-    pair.end(judge).handle(now, &mut early);
-    assert_eq!(pair.end(judge).events, [], "{name}");
-    assert!(pair.end(judge).received.is_empty(), "{name}");
+    assert!(pair[other(judge)].connection.is_connected(), "{name}");
+    let (now, mut early) = (pair.now, pair[other(judge)].seal(b"early"));
+    pair[judge].handle(now, &mut early);
+    assert_eq!(pair[judge].events, [], "{name}");
+    assert!(pair[judge].received.is_empty(), "{name}");
 }
 
 fn check(pair: &mut Pair, judge: Role, accepted: bool, late: bool, name: &str) {
     if accepted {
         let early: &[&[u8]] = if late { &[b"early"] } else { &[] };
-        assert_eq!(pair.end(judge).received, early, "{name}");
+        assert_eq!(pair[judge].received, early, "{name}");
         pair.assert_connected();
         return;
     }
     let cause = Failure::FingerprintMismatch;
-    let end = pair.end(judge);
+    let end = &mut pair[judge];
     assert_eq!(end.events, [Event::Failed { cause }], "{name}");
     assert_eq!(cause.sent_alert(), Some(42));
     assert!(end.received.is_empty(), "{name}");
@@ -143,30 +144,25 @@ fn check(pair: &mut Pair, judge: Role, accepted: bool, late: bool, name: &str) {
 #[test]
 fn a_certificate_of_another_in_the_clear_is_doubted_first() {
     for (version, judge, doubt) in VERSIONS.into_iter().flat_map(|version| {
-        [
-            (Role::Client, 5),
-            (Role::Client, 0),
-            (Role::Server, 5),
-            (Role::Server, 0),
-        ]
-        .map(|(judge, doubt)| (version, judge, doubt))
+        [(Client, 5), (Client, 0), (Server, 5), (Server, 0)]
+            .map(|(judge, doubt)| (version, judge, doubt))
     }) {
         let end = |which| config_of(version, which).doubt(Duration::from_secs(doubt));
         let mut pair = Pair::bare(end(0), end(1));
         let now = pair.now;
         let stranger = fingerprint(&certificate(KeyType::EcdsaP256, 2));
-        pair.end(judge).expect(now, &[stranger]);
-        let its = fingerprint(end(usize::from(judge == Role::Server)).certificate());
-        pair.end(other(judge)).expect(now, &[its]);
+        pair[judge].expect(now, &[stranger]);
+        let its = fingerprint(end(usize::from(judge == Server)).certificate());
+        pair[other(judge)].expect(now, &[its]);
         pair.start();
         pair.run(Duration::from_secs(4), &mut perfect());
         let doubted = version == Version::Dtls12 && doubt > 0;
-        assert_eq!(pair.end(judge).events.is_empty(), doubted, "{version}");
+        assert_eq!(pair[judge].events.is_empty(), doubted, "{version}");
         pair.run(Duration::from_secs(10), &mut perfect());
         let cause = Failure::FingerprintMismatch;
-        assert_eq!(pair.end(judge).events, [Event::Failed { cause }]);
+        assert_eq!(pair[judge].events, [Event::Failed { cause }]);
         let cause = Failure::AlertReceived(AlertDescription::BAD_CERTIFICATE);
-        let heard = pair.end(other(judge)).events.last().cloned();
+        let heard = pair[other(judge)].events.last().cloned();
         assert_eq!(heard, Some(Event::Failed { cause }), "{version} {judge:?}");
     }
 }
@@ -175,36 +171,35 @@ fn a_certificate_of_another_in_the_clear_is_doubted_first() {
 fn what_comes_before_the_fingerprints_is_held_and_comes_out_after_connected() {
     let mut pair = Pair::bare(config(0), config(1));
     let now = pair.now;
-    pair.client
-        .expect(now, &[fingerprint(&certificate(KeyType::EcdsaP256, 1))]);
+    pair[Client].expect(now, &[fingerprint(&certificate(KeyType::EcdsaP256, 1))]);
     pair.start();
     pair.run(Duration::from_secs(2), &mut perfect());
-    assert_eq!(pair.client.events, [Event::Connected]);
+    assert_eq!(pair[Client].events, [Event::Connected]);
     let now = pair.now;
     for index in 0..100_u8 {
-        let mut datagram = pair.client.seal(&[index]);
-        pair.server.handle(now, &mut datagram);
+        let mut datagram = pair[Client].seal(&[index]);
+        pair[Server].handle(now, &mut datagram);
     }
-    assert!(pair.server.received.is_empty() && pair.server.events.is_empty());
+    assert!(pair[Server].received.is_empty() && pair[Server].events.is_empty());
     let mut buf = vec![0; 50];
     assert_eq!(
-        pair.server.connection.seal(&mut buf, 0),
+        pair[Server].connection.seal(&mut buf, 0),
         Err(Error::NotConnected)
     );
-    assert_eq!(pair.server.connection.state(), State::Connecting);
+    assert_eq!(pair[Server].connection.state(), State::Connecting);
     let expected = [fingerprint(&certificate(KeyType::EcdsaP256, 0))];
-    pair.server.expect(now, &expected);
-    let bytes: Vec<u8> = pair.server.received.drain(..).flatten().collect();
+    pair[Server].expect(now, &expected);
+    let bytes: Vec<u8> = pair[Server].received.drain(..).flatten().collect();
     assert_eq!(bytes, (0..64).collect::<Vec<u8>>(), "bounded, in order");
     pair.assert_connected();
-    pair.server.expect(now, &expected);
+    pair[Server].expect(now, &expected);
     pair.exchange();
-    pair.server.expect(now, &[]);
+    pair[Server].expect(now, &[]);
     let failed = Event::Failed {
         cause: Failure::FingerprintMismatch,
     };
     assert_eq!(
-        pair.server.events.last(),
+        pair[Server].events.last(),
         Some(&failed),
         "a later description counts too"
     );
@@ -215,13 +210,13 @@ fn nobody_waits_for_fingerprints_for_ever() {
     let mut pair = Pair::bare(config(0), config(1));
     pair.start();
     pair.run(Duration::from_secs(29), &mut perfect());
-    assert!(pair.server.events.is_empty() && pair.client.events.is_empty());
+    assert!(pair[Server].events.is_empty() && pair[Client].events.is_empty());
     pair.run(Duration::from_secs(2), &mut perfect());
     let failed = Event::Failed {
         cause: Failure::FingerprintTimeout,
     };
-    assert!(pair.client.events == [failed] || pair.server.events == [failed]);
-    assert_eq!(pair.server.connection.poll_timeout(), None);
+    assert!(pair[Client].events == [failed] || pair[Server].events == [failed]);
+    assert_eq!(pair[Server].connection.poll_timeout(), None);
 }
 
 /// What a failure says was sent is what the peer hears.
@@ -237,39 +232,39 @@ fn the_alert_of_a_timeout_is_the_one_that_was_sent() {
         Vec::new()
     });
     let cause = Failure::HandshakeTimeout;
-    assert_eq!(pair.client.events, [Event::Failed { cause }]);
+    assert_eq!(pair[Client].events, [Event::Failed { cause }]);
     assert_eq!(alerts, [[2, 90]]);
     assert_eq!(cause.sent_alert(), Some(90));
 
     let mut pair = Pair::bare(config(0), config(1));
     let now = pair.now;
-    pair.client
-        .expect(now, &[fingerprint(&certificate(KeyType::EcdsaP256, 1))]);
+    pair[Client].expect(now, &[fingerprint(&certificate(KeyType::EcdsaP256, 1))]);
     pair.start();
     pair.run(Duration::from_secs(31), &mut perfect());
     let cause = Failure::FingerprintTimeout;
-    assert_eq!(pair.server.events, [Event::Failed { cause }]);
+    assert_eq!(pair[Server].events, [Event::Failed { cause }]);
     let heard = Failure::AlertReceived(cause.sent_alert().unwrap().into());
     let failed = Event::Failed { cause: heard };
-    assert_eq!(pair.client.events, [Event::Connected, failed]);
+    assert_eq!(pair[Client].events, [Event::Connected, failed]);
 }
 
 #[test]
 fn a_close_that_was_held_comes_after_what_was_said_before_it() {
     let mut pair = Pair::bare(config(0), config(1));
     let now = pair.now;
-    pair.client
-        .expect(now, &[fingerprint(&certificate(KeyType::EcdsaP256, 1))]);
+    pair[Client].expect(now, &[fingerprint(&certificate(KeyType::EcdsaP256, 1))]);
     pair.start();
     pair.run(Duration::from_secs(1), &mut perfect());
-    let mut datagram = pair.client.seal(b"last words");
+    let mut datagram = pair[Client].seal(b"last words");
     let now = pair.now;
-    pair.server.handle(now, &mut datagram);
-    pair.client.connection.close(now);
+    pair[Server].handle(now, &mut datagram);
+    pair[Client].connection.close(now);
     pair.run(Duration::from_secs(1), &mut perfect());
-    pair.server
-        .expect(now, &[fingerprint(&certificate(KeyType::EcdsaP256, 0))]);
-    assert_eq!(pair.server.received, [b"last words"]);
+    pair[Server].expect(now, &[fingerprint(&certificate(KeyType::EcdsaP256, 0))]);
+    assert_eq!(pair[Server].received, [b"last words"]);
     let by = oxirtc_dtls::Initiator::Remote;
-    assert_eq!(pair.server.events, [Event::Connected, Event::Closed { by }]);
+    assert_eq!(
+        pair[Server].events,
+        [Event::Connected, Event::Closed { by }]
+    );
 }

@@ -3,7 +3,11 @@ mod support;
 
 use std::time::Duration;
 
-use oxirtc_dtls::{AlertDescription, Config, Event, Failure, Peer, Role, State, Version};
+use oxirtc_dtls::{
+    AlertDescription, Config, Event, Failure, Peer,
+    Role::{Client, Server},
+    State, Version,
+};
 use support::{Pair, VERSIONS, config_of, ms, other, perfect};
 
 const ALL: [Peer; 3] = [Peer::Fingerprints, Peer::Owner, Peer::Nobody];
@@ -19,8 +23,8 @@ fn run(pair: &mut Pair, verdict: bool) {
     for _ in 0..60 {
         pair.run(ms(100), &mut perfect());
         let now = pair.now;
-        for role in [Role::Client, Role::Server] {
-            let end = pair.end(role);
+        for role in [Client, Server] {
+            let end = &mut pair[role];
             if end.events.contains(&Event::CertificateReceived) {
                 end.events
                     .retain(|event| *event != Event::CertificateReceived);
@@ -44,18 +48,18 @@ fn who_is_asked_and_who_may_pass() {
                 let name = format!("{version} {client:?} {server:?}");
                 if client == Peer::Fingerprints && server == Peer::Nobody {
                     assert!(
-                        matches!(pair.client.events[..], [Event::Failed { .. }]),
+                        matches!(pair[Client].events[..], [Event::Failed { .. }]),
                         "{name}: {:?}",
-                        pair.client.events
+                        pair[Client].events
                     );
-                    assert!(!pair.server.events.contains(&Event::Connected), "{name}");
+                    assert!(!pair[Server].events.contains(&Event::Connected), "{name}");
                     continue;
                 }
-                assert_eq!(pair.client.events, [Event::Connected], "{name}");
+                assert_eq!(pair[Client].events, [Event::Connected], "{name}");
                 pair.assert_connected();
-                assert!(!pair.client.connection.remote_certificates().is_empty());
+                assert!(!pair[Client].connection.remote_certificates().is_empty());
                 let asked = server != Peer::Nobody;
-                let shown = !pair.server.connection.remote_certificates().is_empty();
+                let shown = !pair[Server].connection.remote_certificates().is_empty();
                 assert_eq!(shown, asked, "{name}");
             }
         }
@@ -66,21 +70,21 @@ fn who_is_asked_and_who_may_pass() {
 #[test]
 fn an_owners_no_ends_it() {
     for version in VERSIONS {
-        for judge in [Role::Client, Role::Server] {
+        for judge in [Client, Server] {
             let (client, server) = match judge {
-                Role::Client => (Peer::Owner, Peer::Fingerprints),
-                Role::Server => (Peer::Fingerprints, Peer::Owner),
+                Client => (Peer::Owner, Peer::Fingerprints),
+                Server => (Peer::Fingerprints, Peer::Owner),
             };
             let mut pair = pair(version, client, server);
             run(&mut pair, false);
             let cause = Failure::CertificateRefused;
-            assert_eq!(pair.end(judge).events, [Event::Failed { cause }]);
+            assert_eq!(pair[judge].events, [Event::Failed { cause }]);
             assert_eq!(cause.sent_alert(), Some(46));
-            assert_eq!(pair.end(judge).connection.state(), State::Failed);
+            assert_eq!(pair[judge].connection.state(), State::Failed);
             let told = Event::Failed {
                 cause: Failure::AlertReceived(AlertDescription::CERTIFICATE_UNKNOWN),
             };
-            assert_eq!(pair.end(other(judge)).events.last(), Some(&told));
+            assert_eq!(pair[other(judge)].events.last(), Some(&told));
         }
     }
 }
@@ -93,12 +97,12 @@ fn a_yes_stands() {
         run(&mut pair, true);
         let now = pair.now;
         for verdict in [false, true] {
-            let connection = &mut pair.client.connection;
+            let connection = &mut pair[Client].connection;
             connection.trust(now, verdict, &mut |_: &mut [u8]| {});
             assert!(connection.is_connected(), "{version:?}");
         }
-        pair.client.drain();
-        assert_eq!(pair.client.events, [Event::Connected]);
+        pair[Client].drain();
+        assert_eq!(pair[Client].events, [Event::Connected]);
     }
 }
 
@@ -108,24 +112,24 @@ fn silence_is_no_yes() {
     for version in VERSIONS {
         let mut pair = pair(version, Peer::Owner, Peer::Fingerprints);
         let now = pair.now;
-        for role in [Role::Client, Role::Server] {
-            let end = pair.end(role);
+        for role in [Client, Server] {
+            let end = &mut pair[role];
             end.connection.trust(now, true, &mut |_: &mut [u8]| {});
         }
         pair.start();
         pair.run(Duration::from_secs(20), &mut perfect());
-        assert_eq!(pair.client.events, [Event::CertificateReceived]);
-        assert_eq!(pair.client.connection.state(), State::Connecting);
+        assert_eq!(pair[Client].events, [Event::CertificateReceived]);
+        assert_eq!(pair[Client].connection.state(), State::Connecting);
         pair.run(Duration::from_secs(20), &mut perfect());
         let cause = Failure::FingerprintTimeout;
-        assert_eq!(pair.client.events.last(), Some(&Event::Failed { cause }));
+        assert_eq!(pair[Client].events.last(), Some(&Event::Failed { cause }));
     }
     let mut pair = Pair::bare(config_of(Version::Dtls13, 0), config_of(Version::Dtls13, 1));
     pair.start();
     pair.run(Duration::from_secs(1), &mut perfect());
     let now = pair.now;
-    for role in [Role::Client, Role::Server] {
-        let end = pair.end(role);
+    for role in [Client, Server] {
+        let end = &mut pair[role];
         end.connection.trust(now, true, &mut |_: &mut [u8]| {});
         end.drain();
         assert_eq!(end.events, []);

@@ -5,7 +5,10 @@ mod support;
 
 use std::time::Duration;
 
-use oxirtc_dtls::{Role, State, Version};
+use oxirtc_dtls::{
+    Role::{Client, Server},
+    State, Version,
+};
 use oxirtc_netsim::for_each_seed;
 use support::{Dice, Pair, alert, config_of, ms, times};
 
@@ -28,20 +31,20 @@ fn run(
     disturbed: bool,
 ) -> (Option<Duration>, Option<Duration>) {
     let mut alerts = match disturbed {
-        true => vec![Role::Client, Role::Server],
+        true => vec![Client, Server],
         false => Vec::new(),
     };
     let mut pair = Pair::new(config_of(version, 0), config_of(version, 1));
     let mut dice = Dice::new(seed);
-    for role in [Role::Client, Role::Server] {
-        let connection = &mut pair.end(role).connection;
+    for role in [Client, Server] {
+        let connection = &mut pair[role].connection;
         connection.set_round_trip(round_trip);
     }
     pair.start();
     let (mut client, mut both) = (None, None);
     let failed = |pair: &mut Pair| {
-        let mut ends = [Role::Client, Role::Server].into_iter();
-        ends.any(|role| pair.end(role).connection.state() == State::Failed)
+        let mut ends = [Client, Server].into_iter();
+        ends.any(|role| pair[role].connection.state() == State::Failed)
     };
     while pair.elapsed() < Duration::from_secs(110) && both.is_none() && !failed(&mut pair) {
         pair.run(ms(1), &mut |_, datagram| match dice.roll(100) < percent {
@@ -50,16 +53,16 @@ fn run(
         });
         let now = pair.now;
         alerts.retain(|role| {
-            let end = pair.end(*role);
+            let end = &mut pair[*role];
             let due = end.connection.state() == State::Connecting;
             if due {
                 end.handle(now, &mut alert());
             }
             !due
         });
-        let connected = pair.client.connection.is_connected();
+        let connected = pair[Client].connection.is_connected();
         client = client.or(connected.then(|| pair.elapsed()));
-        both = (connected && pair.server.connection.is_connected()).then(|| pair.elapsed());
+        both = (connected && pair[Server].connection.is_connected()).then(|| pair.elapsed());
     }
     (client, both)
 }

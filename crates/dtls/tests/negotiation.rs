@@ -5,7 +5,9 @@ mod support;
 use std::time::Duration;
 
 use oxirtc_dtls::{
-    CipherSuite, Config, Event, Group, KeyType, SignatureScheme, SrtpProfile, State, Version,
+    CipherSuite, Config, Event, Group, KeyType,
+    Role::{Client, Server},
+    SignatureScheme, SrtpProfile, State, Version,
 };
 use support::{Pair, certificate, config_1_3, config_of, perfect, times};
 
@@ -87,14 +89,14 @@ fn play(client: Lists, server: Lists, cookie: bool) {
     let name = format!("{client:?} {server:?} cookie: {cookie}");
     let Some(agreed) = expected(&client, &server) else {
         let failed = |events: &[Event]| matches!(events, [Event::Failed { .. }]);
-        assert!(failed(&pair.client.events), "{name}");
+        assert!(failed(&pair[Client].events), "{name}");
         // Of a hello that offers nothing at all a server takes no notice.
-        let server = &pair.server;
+        let server = &pair[Server];
         let unheard = server.connection.state() == State::New;
         assert!(unheard || failed(&server.events), "{name}");
         return;
     };
-    for end in [&pair.client, &pair.server] {
+    for end in &pair.ends {
         assert_eq!(end.events, [Event::Connected], "{name}");
         let connection = &end.connection;
         let (version, suite, group) = agreed;
@@ -168,12 +170,12 @@ fn lists_that_nobody_could_say_are_cut() {
             pair.start();
             pair.run(Duration::from_secs(60), &mut perfect());
             assert_eq!(
-                pair.client.connection.is_connected(),
+                pair[Client].connection.is_connected(),
                 fits,
                 "{place} {version}"
             );
             if fits {
-                assert_eq!(pair.client.connection.alpn(), Some("webrtc"));
+                assert_eq!(pair[Client].connection.alpn(), Some("webrtc"));
             }
         }
     }

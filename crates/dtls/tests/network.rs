@@ -4,7 +4,9 @@ mod support;
 use std::time::Duration;
 
 use oxirtc_dtls::{
-    AlertDescription, Config, Event, Failure, KeyType, Role, Version,
+    AlertDescription, Config, Event, Failure, KeyType,
+    Role::{Client, Server},
+    Version,
     message::Fragment,
     record::{ALERT, APPLICATION_DATA, HANDSHAKE},
 };
@@ -18,7 +20,7 @@ fn loss_only_costs_time() {
         for_each_seed(40, |seed| {
             let mut pair = Pair::new(config_of(version, 0), config_of(version, 1));
             let mut dice = Dice::new(seed);
-            for end in [&mut pair.client, &mut pair.server] {
+            for end in &mut pair.ends {
                 end.connection.set_round_trip(ms(40));
             }
             pair.start();
@@ -30,12 +32,12 @@ fn loss_only_costs_time() {
                 },
             );
             assert_eq!(
-                pair.client.events,
+                pair[Client].events,
                 [Event::Connected],
                 "{percent} % seed {seed}"
             );
             assert_eq!(
-                pair.server.events,
+                pair[Server].events,
                 [Event::Connected],
                 "{percent} % seed {seed}"
             );
@@ -115,7 +117,7 @@ fn single_bytes_backwards() {
 /// Every record of the handshake deleted once, twice sent, or swapped with the next.
 #[test]
 fn each_record_lost_doubled_or_swapped_once() {
-    for from in [Role::Client, Role::Server] {
+    for from in [Client, Server] {
         for index in 0..8 {
             for fate in 0..3 {
                 let mut pair = Pair::plain();
@@ -149,7 +151,7 @@ fn each_record_lost_doubled_or_swapped_once() {
 #[test]
 fn without_any_one_message_nobody_connects() {
     for kind in [1, 2, 11, 12, 13, 14, 15, 16] {
-        for from in [Role::Client, Role::Server] {
+        for from in [Client, Server] {
             let mut pair = Pair::plain();
             let mut dropped = false;
             pair.start();
@@ -171,7 +173,7 @@ fn without_any_one_message_nobody_connects() {
                 pair.assert_connected();
                 continue;
             }
-            for end in [&pair.client, &pair.server] {
+            for end in &pair.ends {
                 assert!(!end.events.contains(&Event::Connected), "{kind} {from:?}");
                 assert_eq!(end.connection.poll_timeout(), None);
             }
@@ -183,7 +185,7 @@ fn without_any_one_message_nobody_connects() {
 #[test]
 fn a_message_cut_out_of_the_sequence_is_noticed() {
     for kind in [11, 12, 13, 14, 15, 16] {
-        for from in [Role::Client, Role::Server] {
+        for from in [Client, Server] {
             let mut pair = Pair::plain();
             let mut cut = false;
             pair.start();
@@ -210,8 +212,10 @@ fn a_message_cut_out_of_the_sequence_is_noticed() {
                 }
                 vec![(ms(10), out)]
             });
-            let connected =
-                [&pair.client, &pair.server].map(|e| e.events.contains(&Event::Connected));
+            let connected = pair
+                .ends
+                .each_ref()
+                .map(|e| e.events.contains(&Event::Connected));
             assert_eq!(connected, [!cut; 2], "{kind} {from:?}");
         }
     }
@@ -282,11 +286,11 @@ fn poison_in_any_state_does_not_stop_the_handshake() {
                 let _ = role;
                 out
             });
-            let events = [&pair.client.events, &pair.server.events];
+            let events = [&pair[Client].events, &pair[Server].events];
             let name = format!("{version}, poison {index} before datagram {at}: {events:?}");
             assert!(events.iter().all(|it| **it == [Event::Connected]), "{name}");
             pair.assert_connected();
-            for end in [&pair.client, &pair.server] {
+            for end in &pair.ends {
                 assert!(end.received.is_empty(), "{name}");
             }
         }
@@ -299,12 +303,12 @@ fn a_close_before_the_end_of_the_handshake_is_heard() {
     pair.start();
     pair.run(ms(15), &mut perfect());
     let now = pair.now;
-    pair.client.connection.close(now);
+    pair[Client].connection.close(now);
     pair.run(Duration::from_secs(60), &mut perfect());
     assert!(
-        matches!(pair.server.events[..], [Event::Failed { .. }]),
+        matches!(pair[Server].events[..], [Event::Failed { .. }]),
         "{:?}",
-        pair.server.events
+        pair[Server].events
     );
     assert!(pair.elapsed() < Duration::from_secs(70));
 }
@@ -317,7 +321,7 @@ fn who_gives_up_in_1_3_closes() {
     let mut pair = Pair::new(client, config_of(Version::Dtls13, 1));
     pair.start();
     pair.run(limit + ms(100), &mut |from, mut datagram| {
-        if from == Role::Server {
+        if from == Server {
             // The ServerHello alone arrives, so that the client has keys.
             let hello = records(&datagram).into_iter().next();
             datagram = hello.map_or(Vec::new(), |(header, body)| record(header, &body));
@@ -325,7 +329,7 @@ fn who_gives_up_in_1_3_closes() {
         vec![(ms(10), datagram)]
     });
     let cause = Failure::HandshakeTimeout;
-    assert_eq!(pair.client.events, [Event::Failed { cause }]);
+    assert_eq!(pair[Client].events, [Event::Failed { cause }]);
     let cause = Failure::AlertReceived(AlertDescription::CLOSE_NOTIFY);
-    assert_eq!(pair.server.events, [Event::Failed { cause }]);
+    assert_eq!(pair[Server].events, [Event::Failed { cause }]);
 }

@@ -7,6 +7,7 @@ mod loss;
 mod machine;
 mod nat;
 mod network;
+mod on_path;
 mod pair;
 mod pcap;
 #[cfg(feature = "proptest")]
@@ -22,6 +23,7 @@ pub use loss::{Loss, Probability, percent};
 pub use machine::{End, Machine};
 pub use nat::{Nat, NatId, NatKind};
 pub use network::{Delivery, Network, NetworkStats, NodeId};
+pub use on_path::{OnPath, Replace};
 pub use pair::{Pair, ROOM, Sent, Tap};
 #[cfg(feature = "proptest")]
 pub use property::cases;

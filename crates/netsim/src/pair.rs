@@ -211,8 +211,9 @@ impl<M: Machine, W: Wire<M::Route>> Pair<M, W> {
     fn happen(&mut self) {
         self.flush(End::A);
         self.flush(End::B);
+        let mut may_expire = !self.wire.is_read_first();
         for _ in 0..MAX_ARRIVALS {
-            for end in End::BOTH {
+            for end in End::BOTH.into_iter().filter(|_| may_expire) {
                 if self
                     .end(end)
                     .poll_timeout()
@@ -221,19 +222,24 @@ impl<M: Machine, W: Wire<M::Route>> Pair<M, W> {
                     self.expire(end);
                 }
             }
-            let Some((to, route, datagram)) = self.wire.receive(self.now) else {
-                return;
-            };
-            self.hand_over(to, route, datagram);
-            let is_last = || self.wire.poll_timeout().is_none_or(|at| at > self.now);
-            if !M::BATCHED {
-                self.flush(to);
-            } else if is_last() {
-                self.flush(End::A);
-                self.flush(End::B);
+            match self.wire.receive(self.now) {
+                Some((to, route, datagram)) => self.arrive(to, route, datagram),
+                None if may_expire => return,
+                None => may_expire = true,
             }
         }
         panic!("time stands still: datagrams go to and fro");
+    }
+
+    fn arrive(&mut self, to: End, route: M::Route, datagram: Vec<u8>) {
+        self.hand_over(to, route, datagram);
+        let is_last = || self.wire.poll_timeout().is_none_or(|at| at > self.now);
+        if !M::BATCHED {
+            self.flush(to);
+        } else if is_last() {
+            self.flush(End::A);
+            self.flush(End::B);
+        }
     }
 
     /// `handle_timeout`, and the promise that it comes to an end.

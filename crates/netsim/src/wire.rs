@@ -20,6 +20,11 @@ pub trait Wire<R> {
     /// The next datagram that has arrived by `now`, and at which end.
     fn receive(&mut self, now: Instant) -> Option<(End, R, Vec<u8>)>;
 
+    /// Whether a machine whose time is up takes what arrives at the same moment first, as who reads a socket before looking at the clock.
+    fn is_read_first(&self) -> bool {
+        false
+    }
+
     /// Whether the wire writes a capture of its own, so that the pair writes none.
     fn captures(&self) -> bool {
         false

@@ -11,8 +11,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 use oxirtc_netsim::{
-    Across, Duplex, End, Hostile, Link, Machine, Nat, NatKind, Network, Pair, ROOM, Step, epoch,
-    for_each_seed, ms, percent, secs,
+    Across, Duplex, End, Hostile, Link, Machine, Nat, NatKind, Network, OnPath, Pair, ROOM, Step,
+    epoch, for_each_seed, ms, percent, secs,
 };
 
 /// Sends numbers, each until it is acknowledged; a number is 4 bytes, an acknowledgement 5.
@@ -243,6 +243,68 @@ fn a_tap_sees_changes_and_stops_datagrams() {
     assert!(!pair.try_until(ms(150), |pair| !pair[End::B].delivered.is_empty()));
     assert!(pair.try_until(ms(150), |pair| !pair[End::B].delivered.is_empty()));
     assert_eq!(pair[End::B].delivered, [10]);
+}
+
+#[test]
+fn who_is_on_the_path_says_what_arrives_and_when() {
+    let ends = [Courier::with([1, 2]), Courier::default()];
+    let mut pair = Pair::new(ends, OnPath::default());
+    let (start, mut seen) = (pair.now, Vec::new());
+    let mut replace = |from, datagram: Vec<u8>| {
+        seen.push((from, datagram.clone()));
+        let invented = (ms(30), vec![0, 0, 0, 7]);
+        match from {
+            // The second comes first, and with it what nobody sent.
+            End::A => vec![(ms(40), datagram), invented],
+            End::B => vec![(ms(10), datagram)],
+        }
+    };
+    // What waits since before is seen now, and nothing of it later than the end.
+    pair.run_replacing(ms(39), &mut replace);
+    assert_eq!(pair[End::B].delivered, [7]);
+    assert_eq!(pair.elapsed(), ms(39));
+    pair.run_replacing(ms(1), &mut replace);
+    assert_eq!(pair[End::B].delivered, [7, 1]);
+    assert_eq!(pair[End::A].to_send, [1, 2], "the answer is on its way");
+    pair.run_replacing(ms(10), &mut replace);
+    assert_eq!(pair[End::A].to_send, [2]);
+    let answer = |number: u8| (End::B, vec![0, 0, 0, number, 0]);
+    let number = |number: u8| (End::A, vec![0, 0, 0, number]);
+    assert_eq!(seen, [number(1), answer(7), answer(1), number(2)]);
+
+    // Of what is said now nothing is left, and one comes that nobody looks at.
+    let mut pair = Pair::new([Courier::with([3]), Courier::default()], OnPath::default());
+    pair.replace(&mut |_, _| Vec::new());
+    pair.wire.put(start + ms(5), End::B, None, vec![0, 0, 0, 9]);
+    let mut said = Vec::new();
+    pair.run_replacing(ms(99), &mut |from, datagram| {
+        said.push((from, datagram));
+        Vec::new()
+    });
+    assert_eq!(
+        (&pair[End::B].delivered[..], said),
+        (&[9][..], vec![answer(9)])
+    );
+    assert_eq!(pair[End::A].to_send, [3]);
+}
+
+/// An answer at the very moment at which it would be missed is read before the clock.
+#[test]
+fn what_arrives_when_time_is_up_is_in_time() {
+    let mut pair = Pair::new([Courier::with([1]), Courier::default()], OnPath::default());
+    pair.run_replacing(secs(1), &mut |_, datagram| vec![(ms(50), datagram)]);
+    assert_eq!(pair[End::A].to_send, []);
+    assert_eq!((pair[End::A].wakes, pair[End::B].delivered.len()), (0, 1));
+}
+
+#[test]
+fn what_is_replaced_without_delay_for_ever_is_found() {
+    let run = catch_unwind(|| {
+        let mut pair = Pair::new([Courier::with([1]), Courier::default()], OnPath::default());
+        pair.run_replacing(ms(1), &mut |_, _| vec![(ms(0), vec![0, 0, 0, 7])]);
+    });
+    let message = *run.unwrap_err().downcast::<&str>().unwrap();
+    assert_eq!(message, "time stands still: the replaced go to and fro");
 }
 
 #[test]

@@ -142,20 +142,14 @@ impl Breaker {
     /// Looks at the time. Where one report holds not all streams, any of the session at `heard` shows that the way back is there. True
     /// when it has just closed: the stream begins again.
     pub(crate) fn handle_timeout(&mut self, now: Instant, heard: Option<Instant>) -> bool {
-        if let Some((at, _)) = self.open {
-            let may_retry = now.saturating_duration_since(at) >= INTERVAL * 3;
-            if self.retries && may_retry {
-                *self = Self::default();
-                return true;
-            }
+        if self.due(heard).is_none_or(|at| at > now) {
             return false;
         }
-        let since = |at: Option<Instant>| at.map(|at| now.saturating_duration_since(at));
-        let is_sending = since(self.sent).is_some_and(|it| it < INTERVAL);
-        let last = self.began.max(self.heard).max(heard);
-        if is_sending && since(last).is_some_and(|it| it > INTERVAL * 3) {
-            self.open = Some((now, CircuitBreak::Silence));
+        if self.open.is_some() {
+            *self = Self::default();
+            return true;
         }
+        self.open = Some((now, CircuitBreak::Silence));
         false
     }
 
@@ -169,10 +163,14 @@ impl Breaker {
         self.open.map(|it| it.1)
     }
 
-    /// When it may be tried again.
-    pub(crate) fn due(&self) -> Option<Instant> {
-        let open = self.open.filter(|_| self.retries);
-        open.map(|it| it.0 + INTERVAL * 3)
+    /// When [`handle_timeout`](Self::handle_timeout) finds something: it may be tried again, or is silent though something was sent.
+    pub(crate) fn due(&self, heard: Option<Instant>) -> Option<Instant> {
+        if let Some((at, _)) = self.open {
+            return self.retries.then_some(at + INTERVAL * 3);
+        }
+        let until = self.began.max(self.heard).max(heard)? + INTERVAL * 3;
+        let sends = self.sent.is_some_and(|sent| sent + INTERVAL > until);
+        sends.then_some(until)
     }
 }
 
@@ -246,20 +244,33 @@ mod tests {
     fn it_closes_when_it_was_asked_to_and_no_sooner() {
         let mut breaker = Breaker::default();
         let mut now = epoch();
-        for _ in 0..17 {
+        for _ in 0..15 {
             breaker.sent(now);
             breaker.handle_timeout(now, None);
             now += secs(1);
         }
+        assert_eq!((breaker.cause(), breaker.due(None)), (None, Some(now)));
+        breaker.handle_timeout(now, None);
         assert_eq!(breaker.cause(), Some(CircuitBreak::Silence));
         assert!(
             !breaker.handle_timeout(now + secs(100), None),
             "nobody asked"
         );
         breaker.retry();
-        assert_eq!(breaker.due(), Some(epoch() + secs(16 + 15)));
-        assert!(!breaker.handle_timeout(epoch() + secs(30), None));
-        assert!(breaker.handle_timeout(epoch() + secs(31), None));
-        assert_eq!(breaker.cause(), None);
+        assert_eq!(breaker.due(None), Some(epoch() + secs(15 + 15)));
+        assert!(!breaker.handle_timeout(epoch() + secs(29), None));
+        assert!(breaker.handle_timeout(epoch() + secs(30), None));
+        assert_eq!((breaker.cause(), breaker.due(None)), (None, None));
+        // A report is missed where something is sent until then, and not after a pause.
+        for (at, due) in [
+            (40, None),
+            (44, None),
+            (48, None),
+            (51, Some(55)),
+            (57, None),
+        ] {
+            breaker.sent(epoch() + secs(at));
+            assert_eq!(breaker.due(None), due.map(|it| epoch() + secs(it)), "{at}");
+        }
     }
 }

@@ -12,12 +12,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use oxirtc_netsim::{Link, ms, percent};
 use oxirtc_rtp::{
-    Batch, Captured, Delivery, Event, Form, Ntp, Rtp, RtpHead, Writer,
+    Batch, Captured, Delivery, Event, Form, Frame, Ntp, Rtp, RtpHead, Writer,
     extension::{AbsoluteCapture, AudioLevel, Kind, Values},
     payload::{Codec, Layering, Packetizer, telephone},
 };
 
-use support::{AUDIO, Pair, audio, encoding, frames};
+use support::{AUDIO, Film as _, Pair, audio, encoding, frames};
 
 struct Microphone {
     next: u64,
@@ -53,12 +53,12 @@ impl Microphone {
 }
 
 fn pair(seed: u64, link: &Link) -> (Pair, Microphone) {
-    let mut pair = Pair::new(seed, link);
-    for side in &mut pair.sides {
+    let mut pair = Pair::between(seed, link);
+    for side in &mut pair.ends {
         side.set_section(AUDIO, audio());
         side.set_delivery(AUDIO, frames());
     }
-    pair.sides[0].set_encodings(AUDIO, &[encoding(50, 0)]);
+    pair.ends[0].set_encodings(AUDIO, &[encoding(50, 0)]);
     (pair, Microphone { next: 0, count: 0 })
 }
 
@@ -66,9 +66,26 @@ fn speak(pair: &mut Pair, microphone: &mut Microphone, millis: u64) {
     pair.run(millis, |pair, tick| {
         if tick % 20 == 0 {
             let batch = microphone.frame(pair);
-            pair.sides[0].write(pair.now, AUDIO, 0, &batch);
+            pair.ends[0].write(pair.now, AUDIO, 0, &batch);
         }
     });
+}
+
+/// Where nothing is sent again, what comes out of order is heard in its place.
+#[test]
+fn audio_out_of_order_is_all_heard() {
+    let link = Link::new(0).delay(ms(20)).reorder(percent(20), ms(45));
+    let (mut pair, mut microphone) = pair(1, &link);
+    let mut section = audio();
+    section.feedback.nack = false;
+    pair.ends[1].set_section(AUDIO, section);
+    speak(&mut pair, &mut microphone, 4000);
+    pair.run(500, |_, _| {});
+    let frames = &pair.ends[1].frames;
+    let rises = |it: &[Frame]| it[1].timestamp > it[0].timestamp;
+    assert!(frames.windows(2).all(rises));
+    let (_, _, stats) = pair.ends[1].receive_stats(AUDIO).next().unwrap();
+    assert_eq!((frames.len(), stats.late, stats.duplicates), (200, 0, 0));
 }
 
 #[test]
@@ -77,28 +94,38 @@ fn audio_comes_in_order() {
     let (mut pair, mut microphone) = pair(1, &link);
     let mut section = audio();
     section.feedback.nack = false;
-    pair.sides[1].set_section(AUDIO, section);
+    pair.ends[1].set_section(AUDIO, section);
     speak(&mut pair, &mut microphone, 4000);
-    let heard: Vec<_> = pair.frames[1].iter().map(|it| it.payload[1]).collect();
+    let heard: Vec<_> = pair.ends[1].frames.iter().map(|it| it.payload[1]).collect();
     assert!(heard.len() > 170, "{}", heard.len());
     assert!(
-        pair.frames[1]
+        pair.ends[1]
+            .frames
             .windows(2)
             .all(|it| it[1].timestamp > it[0].timestamp)
     );
-    assert!(pair.frames[1].iter().all(|it| it.values.level.is_some()));
-    let sources = pair.sides[1].sources(pair.now, AUDIO);
+    assert!(
+        pair.ends[1]
+            .frames
+            .iter()
+            .all(|it| it.values.level.is_some())
+    );
+    let sources = pair.ends[1].sources(pair.now, AUDIO);
     assert_eq!(
         (sources.len(), sources[0].source, sources[0].level),
         (1, 50, Some(20))
     );
     assert!(
-        pair.sides[1]
+        pair.ends[1]
             .sources(pair.now + ms(10_100), AUDIO)
             .is_empty()
     );
-    assert!(pair.events[1].contains(&Event::Received { section: AUDIO }));
-    let (_, _, stats) = pair.sides[1].receive_stats(AUDIO).next().unwrap();
+    assert!(
+        pair.ends[1]
+            .events
+            .contains(&Event::Received { section: AUDIO })
+    );
+    let (_, _, stats) = pair.ends[1].receive_stats(AUDIO).next().unwrap();
     assert!(stats.clock == 48_000 && stats.jitter > 48, "{stats:?}");
 }
 
@@ -109,7 +136,7 @@ fn sources_tell_when_they_were_captured() {
     let id = 7;
     let mut section = audio();
     section.ids = section.ids.with(Kind::AbsoluteCaptureTime, id);
-    pair.sides[1].set_section(AUDIO, section);
+    pair.ends[1].set_section(AUDIO, section);
     let mut sequence = 0;
     let mut mixed = |timestamp, sources: &[u32], told: Option<AbsoluteCapture>| {
         sequence += 1;
@@ -129,7 +156,7 @@ fn sources_tell_when_they_were_captured() {
         writer.finish();
         packet.extend_from_slice(&[0xfc; 20]);
         let now = pair.now;
-        let side = &mut pair.sides[1];
+        let side = &mut pair.ends[1];
         side.handle_rtp(now, &packet);
         let mut all = side.sources(now, AUDIO);
         all.sort_by_key(|it| it.source);
@@ -168,11 +195,11 @@ fn a_wanted_delay_is_kept() {
         target: Some(ms(200)),
         ..frames()
     };
-    pair.sides[1].set_delivery(AUDIO, delivery);
+    pair.ends[1].set_delivery(AUDIO, delivery);
     speak(&mut pair, &mut microphone, 1000);
-    let count = pair.frames[1].len();
+    let count = pair.ends[1].frames.len();
     assert!((36..=40).contains(&count), "{count}");
-    let due = pair.sides[1].poll_timeout().unwrap();
+    let due = pair.ends[1].poll_timeout().unwrap();
     assert!(due <= pair.now + ms(20));
 }
 
@@ -181,19 +208,19 @@ fn a_wanted_delay_is_kept() {
 fn events_are_played() {
     let (mut pair, mut microphone) = pair(3, &Link::new(0).delay(ms(20)));
     speak(&mut pair, &mut microphone, 200);
-    assert!(pair.sides[0].play_event(pair.now, AUDIO, 5, ms(300)));
+    assert!(pair.ends[0].play_event(pair.now, AUDIO, 5, ms(300)));
     assert!(
-        !pair.sides[0].play_event(pair.now, AUDIO, 6, ms(300)),
+        !pair.ends[0].play_event(pair.now, AUDIO, 6, ms(300)),
         "one at a time"
     );
-    let before = pair.sent[0].len();
+    let before = pair.ends[0].sent.len();
     speak(&mut pair, &mut microphone, 300);
-    let during: Vec<_> = pair.sent[0][before..].to_vec();
+    let during: Vec<_> = pair.ends[0].sent[before..].to_vec();
     speak(&mut pair, &mut microphone, 300);
     assert!(during.len() >= 6);
     let mut last = None;
     let mut timestamps = vec![];
-    for (at, datagram) in pair.sent[0].iter().enumerate() {
+    for (at, datagram) in pair.ends[0].sent.iter().enumerate() {
         let rtp = Rtp::parse(datagram).unwrap();
         if let Some(last) = last.replace(rtp.head.sequence) {
             assert_eq!(rtp.head.sequence, last + 1, "no gap");
@@ -218,7 +245,8 @@ fn events_are_played() {
             .all(|it| Rtp::parse(it).unwrap().head.payload_type == 110)
     );
     assert!(
-        pair.frames[1]
+        pair.ends[1]
+            .frames
             .iter()
             .any(|it| it.codec == Codec::TelephoneEvent)
     );
@@ -227,11 +255,11 @@ fn events_are_played() {
         section: AUDIO,
         code: 5,
     };
-    let count = pair.events[1].iter().filter(|it| **it == told).count();
+    let count = pair.ends[1].events.iter().filter(|it| **it == told).count();
     assert_eq!(count, 1);
     // And the audio goes on.
     assert_eq!(
-        Rtp::parse(pair.sent[0].last().unwrap())
+        Rtp::parse(pair.ends[0].sent.last().unwrap())
             .unwrap()
             .head
             .payload_type,
@@ -244,11 +272,11 @@ fn events_are_played() {
 fn a_long_event_goes_in_segments() {
     let (mut pair, mut microphone) = pair(3, &Link::new(0).delay(ms(20)));
     speak(&mut pair, &mut microphone, 200);
-    assert!(pair.sides[0].play_event(pair.now, AUDIO, 5, ms(3000)));
+    assert!(pair.ends[0].play_event(pair.now, AUDIO, 5, ms(3000)));
     speak(&mut pair, &mut microphone, 3500);
-    assert!(pair.sides[0].play_event(pair.now, AUDIO, 5, ms(100)));
+    assert!(pair.ends[0].play_event(pair.now, AUDIO, 5, ms(100)));
     speak(&mut pair, &mut microphone, 500);
-    let sent = pair.sent[0].iter().map(|it| Rtp::parse(it).unwrap());
+    let sent = pair.ends[0].sent.iter().map(|it| Rtp::parse(it).unwrap());
     let events: Vec<_> = sent
         .filter(|it| it.head.payload_type == 110)
         .map(|it| (it.head, telephone::Event::parse(it.payload).unwrap()))
@@ -280,7 +308,11 @@ fn a_long_event_goes_in_segments() {
     assert_eq!(segments[..3], expected);
     assert_eq!((segments.len(), segments[3].1, segments[3].3), (4, 4800, 3));
     let told = |it: &&Event| matches!(it, Event::Telephone { code: 5, .. });
-    assert_eq!(pair.events[1].iter().filter(told).count(), 2, "two tones");
+    assert_eq!(
+        pair.ends[1].events.iter().filter(told).count(),
+        2,
+        "two tones"
+    );
 }
 
 /// RFC 6465: a mixer tells how loud each of those is whom it has mixed, in their order.
@@ -289,7 +321,7 @@ fn contributors_have_levels_of_their_own() {
     let (mut pair, _) = pair(9, &Link::new(0));
     let mut section = audio();
     section.ids = section.ids.with(Kind::MixedLevels, 8);
-    pair.sides[1].set_section(AUDIO, section);
+    pair.ends[1].set_section(AUDIO, section);
     let head = RtpHead {
         payload_type: 111,
         marker: false,
@@ -304,8 +336,8 @@ fn contributors_have_levels_of_their_own() {
     writer.finish();
     packet.extend_from_slice(&[0xfc; 20]);
     let now = pair.now;
-    pair.sides[1].handle_rtp(now, &packet);
-    let mut heard = pair.sides[1].sources(now, AUDIO);
+    pair.ends[1].handle_rtp(now, &packet);
+    let mut heard = pair.ends[1].sources(now, AUDIO);
     heard.sort_by_key(|it| it.source);
     let heard: Vec<_> = heard
         .iter()
@@ -323,11 +355,11 @@ fn contributors_have_levels_of_their_own() {
 #[test]
 fn events_are_played_while_nothing_is_written() {
     let (mut pair, _) = pair(4, &Link::new(0).delay(ms(20)));
-    assert!(pair.sides[0].play_event(pair.now, AUDIO, 11, ms(100)));
+    assert!(pair.ends[0].play_event(pair.now, AUDIO, 11, ms(100)));
     pair.run(300, |_, _| {});
-    assert!(pair.sent[0].len() >= 5, "{}", pair.sent[0].len());
+    assert!(pair.ends[0].sent.len() >= 5, "{}", pair.ends[0].sent.len());
     assert!(
-        pair.sides[0].play_event(pair.now, AUDIO, 1, ms(100)),
+        pair.ends[0].play_event(pair.now, AUDIO, 1, ms(100)),
         "the next one"
     );
 }
@@ -339,18 +371,19 @@ fn redundancy_brings_back_what_is_lost() {
     let (mut pair, mut microphone) = pair(5, &link);
     let mut section = audio();
     (section.redundancy, section.feedback.nack) = (2, false);
-    pair.sides[0].set_section(AUDIO, section.clone());
-    pair.sides[1].set_section(AUDIO, section);
+    pair.ends[0].set_section(AUDIO, section.clone());
+    pair.ends[1].set_section(AUDIO, section);
     speak(&mut pair, &mut microphone, 6000);
-    let heard = pair.frames[1].len();
+    let heard = pair.ends[1].frames.len();
     assert!(heard > 285, "{heard} of 300");
     assert!(
-        pair.frames[1]
+        pair.ends[1]
+            .frames
             .windows(2)
             .all(|it| it[1].timestamp - it[0].timestamp == 960)
     );
-    let (_, _, stats) = pair.sides[1].receive_stats(AUDIO).next().unwrap();
+    let (_, _, stats) = pair.ends[1].receive_stats(AUDIO).next().unwrap();
     assert!(stats.redundant > 5, "{stats:?}");
-    let last = Rtp::parse(pair.sent[0].last().unwrap()).unwrap();
+    let last = Rtp::parse(pair.ends[0].sent.last().unwrap()).unwrap();
     assert_eq!(last.head.payload_type, 63);
 }

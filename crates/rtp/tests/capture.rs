@@ -5,14 +5,14 @@ mod support;
 
 use std::sync::Arc;
 
-use oxirtc_netsim::{Link, epoch, ms};
+use oxirtc_netsim::{End, Link, epoch, ms};
 use oxirtc_rtp::{
     Batch, Delivery, Ntp, Rtp, Section,
     extension::{AbsoluteCapture, Kind},
     rtcp::{SenderInfo, write_cname, write_sender_report},
 };
 
-use support::{Camera, Pair, VIDEO, video};
+use support::{Camera, Film as _, Pair, VIDEO, video};
 
 const ID: u8 = 7;
 const SECOND: i64 = 1 << 32;
@@ -26,7 +26,7 @@ fn telling() -> Section {
 /// Side 0 sends video that tells when it was captured, to side 1.
 fn pair() -> Pair {
     let mut pair = Pair::video(1, &Link::new(0));
-    for side in &mut pair.sides {
+    for side in &mut pair.ends {
         side.set_section(VIDEO, telling());
     }
     pair
@@ -39,7 +39,12 @@ fn told(pair: &Pair) -> Vec<(usize, AbsoluteCapture)> {
         let value = extensions.find(|it| it.0 == ID)?.1;
         Some((at, AbsoluteCapture::parse(value).unwrap()))
     };
-    pair.sent[0].iter().enumerate().filter_map(value).collect()
+    pair.ends[0]
+        .sent
+        .iter()
+        .enumerate()
+        .filter_map(value)
+        .collect()
 }
 
 /// A frame that was captured so long ago.
@@ -69,13 +74,13 @@ fn whoever_captures_tells_when() {
     pair.now += ms(100);
     for _ in 0..40 {
         let batch = frame(&mut camera, &pair, 40);
-        pair.sides[0].write(pair.now, VIDEO, 0, &batch);
-        pair.drain(0);
+        pair.ends[0].write(pair.now, VIDEO, 0, &batch);
+        pair.flush(End::A);
         pair.now += ms(33);
     }
     let all = told(&pair);
     let places: Vec<_> = all.iter().map(|it| it.0).collect();
-    let begins = |place: usize| place == 0 || pair.sent[0][place - 1][1] & 0x80 != 0;
+    let begins = |place: usize| place == 0 || pair.ends[0].sent[place - 1][1] & 0x80 != 0;
     assert_eq!(all.len(), 2, "{places:?}");
     assert!(places.iter().all(|place| begins(*place)));
     assert!(near(all[0].1, at(60)), "{:?}", all[0]);
@@ -86,8 +91,8 @@ fn whoever_captures_tells_when() {
     for packet in &mut Arc::get_mut(&mut batch).unwrap().packets {
         packet.captured -= ms(5);
     }
-    pair.sides[0].write(pair.now, VIDEO, 0, &batch);
-    pair.drain(0);
+    pair.ends[0].write(pair.now, VIDEO, 0, &batch);
+    pair.flush(End::A);
     assert_eq!(told(&pair).len(), 3);
     // What is sent before a transport began was captured before it.
     assert!(told(&pair).iter().all(|it| it.1.time.0 > 1014 << 32));
@@ -96,9 +101,9 @@ fn whoever_captures_tells_when() {
 #[test]
 fn what_was_not_negotiated_is_not_told() {
     let mut pair = pair();
-    pair.sides[0].set_section(VIDEO, video());
+    pair.ends[0].set_section(VIDEO, video());
     pair.film(&mut Camera::new(0, 3000), 100);
-    assert!(!pair.sent[0].is_empty());
+    assert!(!pair.ends[0].sent.is_empty());
     assert_eq!(told(&pair), []);
 }
 
@@ -110,8 +115,8 @@ fn what_was_captured_before_all_began_has_an_earlier_time() {
     for packet in &mut Arc::get_mut(&mut batch).unwrap().packets {
         packet.captured -= ms(500);
     }
-    pair.sides[0].write(pair.now, VIDEO, 0, &batch);
-    pair.drain(0);
+    pair.ends[0].write(pair.now, VIDEO, 0, &batch);
+    pair.flush(End::A);
     let before = AbsoluteCapture {
         time: Ntp((1013 << 32) + (1 << 31)),
         offset: Some(0),
@@ -124,7 +129,7 @@ fn what_was_captured_before_all_began_has_an_earlier_time() {
 fn all_frames_have_the_time_that_some_tell() {
     let mut pair = pair();
     pair.film(&mut Camera::new(0, 3000), 400);
-    let frames = &pair.frames[1];
+    let frames = &pair.ends[1].frames;
     assert!(frames.len() > 10);
     for frame in frames {
         let time = frame.sender_clock.expect("a time");
@@ -140,14 +145,14 @@ fn all_frames_have_the_time_that_some_tell() {
 fn a_forwarder_passes_it_on() {
     let mut forwarder = pair();
     let (now, mut down) = (forwarder.now, pair());
-    forwarder.sides[1].set_delivery(
+    forwarder.ends[1].set_delivery(
         VIDEO,
         Delivery {
             packets: true,
             ..Delivery::default()
         },
     );
-    forwarder.sides[1].set_round_trip(ms(40));
+    forwarder.ends[1].set_round_trip(ms(40));
     let mut camera = Camera::new(0, 1000);
     // The publisher has it from a capturer whose clock is 3 s ahead of the publisher's. Gives what the forwarder has told in all.
     let mut forward = |forwarder: &mut Pair, tells: bool| {
@@ -159,15 +164,15 @@ fn a_forwarder_passes_it_on() {
                 offset: Some(3 * SECOND),
             });
         }
-        forwarder.sides[0].write(now, VIDEO, 0, &batch);
-        forwarder.drain(0);
-        for datagram in forwarder.sent[0].drain(..) {
-            forwarder.sides[1].handle_rtp(now, &datagram);
+        forwarder.ends[0].write(now, VIDEO, 0, &batch);
+        forwarder.flush(End::A);
+        for datagram in std::mem::take(&mut forwarder.ends[0].sent) {
+            forwarder.ends[1].handle_rtp(now, &datagram);
         }
-        while let Some((_, lane, batch)) = forwarder.sides[1].poll_batch() {
-            down.sides[0].write(now, VIDEO, lane, &batch);
+        while let Some((_, lane, batch)) = forwarder.ends[1].poll_batch() {
+            down.ends[0].write(now, VIDEO, lane, &batch);
         }
-        down.drain(0);
+        down.flush(End::A);
         told(&down).into_iter().map(|it| it.1).collect::<Vec<_>>()
     };
     let first = forward(&mut forwarder, true);
@@ -184,7 +189,7 @@ fn a_forwarder_passes_it_on() {
     let mut report = Vec::new();
     write_sender_report(&mut report, 1000, &info, &[]);
     write_cname(&mut report, 1000, b"publisher");
-    forwarder.sides[1].handle_rtcp(now, &report);
+    forwarder.ends[1].handle_rtcp(now, &report);
     let second = forward(&mut forwarder, true).last().copied().unwrap();
     let ahead = (5000 - 1021 + 3) * SECOND + SECOND / 50;
     assert_eq!(second.time, Ntp(9000 << 32));

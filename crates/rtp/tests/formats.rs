@@ -13,7 +13,7 @@ use oxirtc_rtp::{
     payload::{Codec, Layering, Packetizer, Piece},
 };
 
-use support::{Pair, VIDEO, encoding, frames, ids};
+use support::{Film as _, Pair, VIDEO, encoding, frames, ids};
 
 const FILES: [(Codec, &[u8]); 5] = [
     (Codec::Vp8, include_bytes!("data/vp8.ivf")),
@@ -81,16 +81,16 @@ fn section(codec: Codec, repaired: bool) -> Section {
 
 /// Side 0 sends a stream round and round to side 1; a key frame is begun with wherever one is asked for.
 fn play(codec: Codec, all: &[Bytes], link: &Link, seed: u64, repaired: bool, count: usize) -> Pair {
-    let mut pair = Pair::new(seed, link);
-    for side in &mut pair.sides {
+    let mut pair = Pair::between(seed, link);
+    for side in &mut pair.ends {
         side.set_section(VIDEO, section(codec, repaired));
     }
-    pair.sides[0].set_encodings(VIDEO, &[encoding(1000, 0)]);
-    pair.sides[1].set_delivery(VIDEO, frames());
+    pair.ends[0].set_encodings(VIDEO, &[encoding(1000, 0)]);
+    pair.ends[1].set_delivery(VIDEO, frames());
     let mut packetizer = Packetizer::new(codec, 500, 7);
     let (mut pieces, mut next, mut at) = (Vec::<Piece>::new(), 0, 0);
     for place in 0..count {
-        if support::asked(&mut pair.events[0], 0) {
+        if support::asked(&mut pair.ends[0].events, 0) {
             at = 0;
         }
         let frame = &all[at % all.len()];
@@ -102,7 +102,7 @@ fn play(codec: Codec, all: &[Bytes], link: &Link, seed: u64, repaired: bool, cou
         let batch: Arc<Batch> =
             Batch::of_frame(&mut pieces, (0, codec), &mut next, timestamp, what);
         let now = pair.now;
-        pair.sides[0].write(now, VIDEO, 0, &batch);
+        pair.ends[0].write(now, VIDEO, 0, &batch);
         pair.run(33, |_, _| {});
         at += 1;
     }
@@ -125,7 +125,7 @@ fn no_broken_frame_is_called_whole() {
                 .duplicate(percent(5));
             for repaired in [true, false] {
                 let pair = play(codec, &all, &link, seed, repaired, 60);
-                let came = &pair.frames[1];
+                let came = &pair.ends[1].frames;
                 for frame in came {
                     let whole = known.contains(&frame.payload[..]);
                     assert!(
@@ -228,18 +228,18 @@ fn layers_of_an_encoder_are_left_out() {
     let choices = [(0, 0), (0, 1), (1, 0), (1, 1)];
     for ((spatial, temporal), loss) in choices.into_iter().flat_map(|it| [(it, 0), (it, 5)]) {
         let link = Link::new(3).delay(ms(20)).loss(percent(loss));
-        let mut pair = Pair::new(3, &link);
-        for side in &mut pair.sides {
+        let mut pair = Pair::between(3, &link);
+        for side in &mut pair.ends {
             side.set_section(VIDEO, section(Codec::Vp9, true));
         }
         let mut own = encoding(1000, 0);
         (own.choice.spatial, own.choice.temporal) = (spatial, temporal);
-        pair.sides[0].set_encodings(VIDEO, &[own]);
-        pair.sides[1].set_delivery(VIDEO, frames());
+        pair.ends[0].set_encodings(VIDEO, &[own]);
+        pair.ends[1].set_delivery(VIDEO, frames());
         let mut packetizer = Packetizer::new(Codec::Vp9, 500, 7);
         let (mut pieces, mut next, mut at) = (Vec::<Piece>::new(), 0, 0);
         for place in 0..40 {
-            if support::asked(&mut pair.events[0], 0) {
+            if support::asked(&mut pair.ends[0].events, 0) {
                 at = 0;
             }
             let temporal = (at % 2) as u8;
@@ -259,7 +259,7 @@ fn layers_of_an_encoder_are_left_out() {
             let timestamp = place * 3000;
             let batch = Batch::of_frame(&mut pieces, (0, Codec::Vp9), &mut next, timestamp, what);
             let now = pair.now;
-            pair.sides[0].write(now, VIDEO, 0, &batch);
+            pair.ends[0].write(now, VIDEO, 0, &batch);
             pair.run(33, |_, _| {});
             at += 1;
         }
@@ -268,7 +268,7 @@ fn layers_of_an_encoder_are_left_out() {
         let whole = pictures.iter().step_by(step);
         let whole = whole.map(|it| it[..=usize::from(spatial)].concat());
         let known: HashSet<Vec<u8>> = whole.collect();
-        let came = &pair.frames[1];
+        let came = &pair.ends[1].frames;
         let case = format!("{spatial} {temporal} {loss} %: {}", came.len());
         assert!(
             came.iter().all(|it| known.contains(&it.payload[..])),

@@ -10,26 +10,26 @@ mod support;
 use oxirtc_netsim::{Link, for_each_seed, ms, percent};
 use oxirtc_rtp::{Choice, Delivery, Encoding, extension::Label};
 
-use support::{Camera, Pair, VIDEO, asked, check, encoding, video};
+use support::{Camera, Film as _, Pair, VIDEO, asked, check, encoding, video};
 
 /// The publisher's hop: two lanes with rids.
 fn uplink(seed: u64, link: &Link) -> Pair {
-    let mut pair = Pair::new(seed, link);
+    let mut pair = Pair::between(seed, link);
     let rids = ["lo", "hi"].map(|it| Label::new(it).unwrap());
     let layer = |lane: u8| Encoding {
         rid: Some(rids[usize::from(lane)]),
         ..encoding(1000 + 10 * u32::from(lane), lane)
     };
-    pair.sides[0].set_section(VIDEO, video());
-    pair.sides[0].set_encodings(VIDEO, &[layer(0), layer(1)]);
+    pair.ends[0].set_section(VIDEO, video());
+    pair.ends[0].set_encodings(VIDEO, &[layer(0), layer(1)]);
     let mut section = video();
     section.rids = rids.to_vec();
-    pair.sides[1].set_section(VIDEO, section);
+    pair.ends[1].set_section(VIDEO, section);
     let packets = Delivery {
         packets: true,
         ..Delivery::default()
     };
-    pair.sides[1].set_delivery(VIDEO, packets);
+    pair.ends[1].set_delivery(VIDEO, packets);
     pair
 }
 
@@ -49,46 +49,46 @@ fn room(seed: u64, loss: u32) -> (Vec<Seen>, [u32; 2], Vec<u64>) {
         },
         ..encoding(1000, 1)
     };
-    downs[2].sides[0].set_encodings(VIDEO, &[high]);
+    downs[2].ends[0].set_encodings(VIDEO, &[high]);
     let mut cameras = [Camera::new(0, 2500), Camera::new(1, 9000)];
     for tick in 0..4000_u64 {
         if tick == 1500 {
-            downs[0].sides[0].set_encodings(VIDEO, &[high]);
+            downs[0].ends[0].set_encodings(VIDEO, &[high]);
         }
-        downs[1].stalled[0] = (2500..3200).contains(&tick);
+        downs[1].ends[0].stalled = (2500..3200).contains(&tick);
         for camera in &mut cameras {
-            camera.wants_key |= asked(&mut up.events[0], camera.lane);
+            camera.wants_key |= asked(&mut up.ends[0].events, camera.lane);
             if tick % 33 == 0 {
                 let batch = camera.frame(up.now);
-                up.sides[0].write(up.now, VIDEO, camera.lane, &batch);
+                up.ends[0].write(up.now, VIDEO, camera.lane, &batch);
             }
         }
         up.turn();
         up.now += ms(1);
-        while let Some((_, lane, batch)) = up.sides[1].poll_batch() {
+        while let Some((_, lane, batch)) = up.ends[1].poll_batch() {
             for down in &mut downs {
-                down.sides[0].write(down.now, VIDEO, lane, &batch);
+                down.ends[0].write(down.now, VIDEO, lane, &batch);
             }
         }
         for down in &mut downs {
             down.turn();
             down.now += ms(1);
             for lane in 0..2 {
-                if asked(&mut down.events[0], lane) {
-                    up.sides[1].request_keyframe(up.now, VIDEO, Some(lane));
+                if asked(&mut down.ends[0].events, lane) {
+                    up.ends[1].request_keyframe(up.now, VIDEO, Some(lane));
                 }
             }
         }
     }
     let seen = downs.iter().map(|down| {
-        let frames = down.frames[1].iter();
+        let frames = down.ends[1].frames.iter();
         frames
             .map(|it| (it.timestamp, it.payload.len(), check(it), it.payload[11]))
             .collect()
     });
     let switches = downs
         .iter()
-        .map(|it| it.sides[0].send_stats(VIDEO).next().unwrap().2.switches);
+        .map(|it| it.ends[0].send_stats(VIDEO).next().unwrap().2.switches);
     (
         seen.collect(),
         cameras.map(|it| it.keys),
@@ -167,25 +167,25 @@ fn another_stream_on_the_lane_goes_on() {
                     rid: Label::new("lo"),
                     ..encoding(2000 + tick as u32 * 2, 0)
                 };
-                up.sides[0].set_encodings(VIDEO, &[other]);
+                up.ends[0].set_encodings(VIDEO, &[other]);
             }
-            camera.wants_key |= asked(&mut up.events[0], 0);
+            camera.wants_key |= asked(&mut up.ends[0].events, 0);
             if tick % 33 == 0 {
                 let batch = camera.frame(up.now);
-                up.sides[0].write(up.now, VIDEO, 0, &batch);
+                up.ends[0].write(up.now, VIDEO, 0, &batch);
             }
             up.turn();
             up.now += ms(1);
-            while let Some((_, lane, batch)) = up.sides[1].poll_batch() {
-                down.sides[0].write(down.now, VIDEO, lane, &batch);
+            while let Some((_, lane, batch)) = up.ends[1].poll_batch() {
+                down.ends[0].write(down.now, VIDEO, lane, &batch);
             }
             down.turn();
             down.now += ms(1);
-            if asked(&mut down.events[0], 0) {
-                up.sides[1].request_keyframe(up.now, VIDEO, Some(0));
+            if asked(&mut down.ends[0].events, 0) {
+                up.ends[1].request_keyframe(up.now, VIDEO, Some(0));
             }
         }
-        let frames = &down.frames[1];
+        let frames = &down.ends[1].frames;
         frames.iter().for_each(|it| assert_eq!(check(it), 0));
         let least = if loss == 0 { 168 } else { 140 };
         assert!(frames.len() >= least, "{} of 182", frames.len());

@@ -5,7 +5,7 @@ mod support;
 use oxirtc_netsim::{Link, for_each_seed, ms, percent};
 use oxirtc_rtp::{Carries, Encoding, Format, Protection};
 
-use support::{Camera, Pair, VIDEO, check, encoding, video};
+use support::{Camera, Film as _, Pair, VIDEO, check, encoding, video};
 
 const PARITY: [(u8, Carries); 3] = [
     (35, Carries::Flexfec),
@@ -33,13 +33,13 @@ fn set(seed: u64, flex: bool, loss: u32, protect: Protection) -> (Pair, Camera) 
         section.formats.push(format(98, Carries::Red));
         section.formats.push(format(99, Carries::Ulpfec));
     }
-    pair.sides[0].set_section(VIDEO, section.clone());
-    pair.sides[1].set_section(VIDEO, section);
+    pair.ends[0].set_section(VIDEO, section.clone());
+    pair.ends[1].set_section(VIDEO, section);
     let encoding = Encoding {
         fec: flex.then_some(1002),
         ..encoding(1000, 0)
     };
-    pair.sides[0].set_encodings(VIDEO, &[encoding]);
+    pair.ends[0].set_encodings(VIDEO, &[encoding]);
     (pair, Camera::new(0, 5000))
 }
 
@@ -50,9 +50,9 @@ fn parity_brings_back_what_is_lost() {
         for_each_seed(6, |seed| {
             let (mut pair, mut camera) = protected(seed, flex, 2);
             pair.film(&mut camera, 4000);
-            let frames = &pair.frames[1];
+            let frames = &pair.ends[1].frames;
             assert!(frames.iter().all(|it| check(it) == 0));
-            let (_, _, stats) = pair.sides[1].receive_stats(VIDEO).next().expect("a stream");
+            let (_, _, stats) = pair.ends[1].receive_stats(VIDEO).next().expect("a stream");
             assert!(stats.recovered > 3 && stats.parity > 50, "{stats:?}");
             assert!(
                 stats.parity_unused + stats.recovered <= stats.parity,
@@ -61,7 +61,7 @@ fn parity_brings_back_what_is_lost() {
             let made = camera.count;
             assert!(frames.len() > 95, "flex {flex}: {} of {made}", frames.len());
             whole += frames.len();
-            let (_, _, sent) = pair.sides[0].send_stats(VIDEO).next().expect("a stream");
+            let (_, _, sent) = pair.ends[0].send_stats(VIDEO).next().expect("a stream");
             assert!(sent.parity > 100 && sent.resent == 0);
         });
         // One seed has more to give up than another. What parity does not mend costs the pictures of a round trip and the camera's answer,
@@ -75,18 +75,18 @@ fn parity_brings_back_what_is_lost() {
 #[test]
 fn parity_that_is_too_long_holds_nothing_up() {
     for flex in [false, true] {
-        let longest = |pair: &Pair| pair.sent[0].iter().map(Vec::len).max();
+        let longest = |pair: &Pair| pair.ends[0].sent.iter().map(Vec::len).max();
         let (mut pair, mut camera) = protected(1, flex, 0);
         pair.film(&mut camera, 1000);
         // Media is shorter than that.
         let largest = longest(&pair).expect("packets") - 1;
         let (mut pair, mut camera) = protected(1, flex, 0);
-        pair.sides[0].set_largest(largest);
+        pair.ends[0].set_largest(largest);
         pair.film(&mut camera, 2000);
         assert!(longest(&pair) <= Some(largest), "flex {flex}");
-        let (frames, made) = (pair.frames[1].len(), camera.count as usize);
+        let (frames, made) = (pair.ends[1].frames.len(), camera.count as usize);
         assert!(frames + 5 >= made, "flex {flex}: {frames} of {made}");
-        let (_, _, sent) = pair.sides[0].send_stats(VIDEO).next().expect("a stream");
+        let (_, _, sent) = pair.ends[0].send_stats(VIDEO).next().expect("a stream");
         assert_eq!(sent.dropped_large, 0, "{sent:?}");
     }
 }
@@ -107,11 +107,11 @@ fn parity_that_was_only_offered_is_used() {
             });
         }
         assert_eq!(section.formats.len(), agreed);
-        pair.sides[1].set_section(VIDEO, section);
+        pair.ends[1].set_section(VIDEO, section);
         pair.film(&mut camera, 4000);
-        let (_, _, stats) = pair.sides[1].receive_stats(VIDEO).next().expect("a stream");
+        let (_, _, stats) = pair.ends[1].receive_stats(VIDEO).next().expect("a stream");
         assert!(stats.recovered > 3, "flex {flex}: {stats:?}");
-        assert!(pair.frames[1].iter().all(|it| check(it) == 0));
+        assert!(pair.ends[1].frames.iter().all(|it| check(it) == 0));
     }
 }
 
@@ -120,8 +120,12 @@ fn without_loss_parity_changes_nothing() {
     for flex in [false, true] {
         let (mut pair, mut camera) = protected(1, flex, 0);
         pair.film(&mut camera, 1000);
-        assert!(pair.frames[1].len() >= 27, "{}", pair.frames[1].len());
-        let (_, _, stats) = pair.sides[1].receive_stats(VIDEO).next().expect("a stream");
+        assert!(
+            pair.ends[1].frames.len() >= 27,
+            "{}",
+            pair.ends[1].frames.len()
+        );
+        let (_, _, stats) = pair.ends[1].receive_stats(VIDEO).next().expect("a stream");
         assert_eq!(
             (
                 stats.recovered,
@@ -133,8 +137,8 @@ fn without_loss_parity_changes_nothing() {
         );
         // Parity within RED has numbers of the stream, and counts among its packets at both ends.
         pair.run(500, |_, _| {});
-        let (_, _, stats) = pair.sides[1].receive_stats(VIDEO).next().expect("a stream");
-        let (_, _, sent) = pair.sides[0].send_stats(VIDEO).next().expect("a stream");
+        let (_, _, stats) = pair.ends[1].receive_stats(VIDEO).next().expect("a stream");
+        let (_, _, sent) = pair.ends[0].send_stats(VIDEO).next().expect("a stream");
         assert_eq!((stats.packets, stats.parity), (sent.packets, sent.parity));
         // Nothing was missing; what came before anything was noted waits for it.
         let unused = stats.parity_unused;
@@ -143,7 +147,7 @@ fn without_loss_parity_changes_nothing() {
             "{unused}"
         );
         let beside = if flex { sent.parity } else { 0 };
-        assert_eq!(sent.packets + beside, pair.sent[0].len() as u64);
+        assert_eq!(sent.packets + beside, pair.ends[0].sent.len() as u64);
     }
 }
 
@@ -154,13 +158,13 @@ fn parity_comes_with_losses() {
         let (mut pair, mut camera) = set(1, flex, 0, Protection::WhenLost);
         pair.film(&mut camera, 4000);
         let sent = |pair: &Pair| {
-            let (_, _, stats) = pair.sides[0].send_stats(VIDEO).next().expect("a stream");
+            let (_, _, stats) = pair.ends[0].send_stats(VIDEO).next().expect("a stream");
             stats.parity
         };
         assert_eq!(sent(&pair), 0);
         let (mut pair, mut camera) = set(1, flex, 8, Protection::WhenLost);
         pair.film(&mut camera, 8000);
-        let (_, _, stats) = pair.sides[1].receive_stats(VIDEO).next().expect("a stream");
+        let (_, _, stats) = pair.ends[1].receive_stats(VIDEO).next().expect("a stream");
         assert!(sent(&pair) > 50 && stats.recovered > 3, "{stats:?}");
         let (mut pair, mut camera) = set(1, flex, 8, Protection::Never);
         pair.film(&mut camera, 4000);
@@ -177,15 +181,16 @@ fn parity_within_the_stream_comes_behind_its_frame() {
         // Key frames of some thirty packets, which have several of parity.
         camera.size = 8000;
         pair.film(&mut camera, 30);
-        let payload_types = pair.sent[0].iter().map(|it| it[1] & 0x7f);
+        let payload_types = pair.ends[0].sent.iter().map(|it| it[1] & 0x7f);
         let parity: Vec<bool> = match flex {
             true => payload_types.map(|it| it == 35).collect(),
-            false => pair.sent[0]
+            false => pair.ends[0]
+                .sent
                 .iter()
                 .map(|it| it.windows(2).skip(12).take(24).any(|it| it[0] == 99))
                 .collect(),
         };
-        let end = pair.sent[0].iter().position(|it| it[1] & 0x80 != 0);
+        let end = pair.ends[0].sent.iter().position(|it| it[1] & 0x80 != 0);
         let end = end.expect("a last packet");
         let (within, behind) = parity.split_at(end + 1);
         let count = |of: &[bool]| of.iter().filter(|it| **it).count();

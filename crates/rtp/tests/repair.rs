@@ -7,20 +7,20 @@
 
 mod support;
 
-use oxirtc_netsim::{Link, ms};
+use oxirtc_netsim::{End, Link, ms};
 use oxirtc_rtp::rtcp::{self, Rtcp};
 
-use support::{Camera, Pair, VIDEO};
+use support::{Camera, Film as _, Pair, VIDEO};
 
 /// Side 0 has sent a key frame of about as many packets, just now; gives their numbers.
 fn sent(pair: &mut Pair, packets: usize) -> Vec<u16> {
     let mut camera = Camera::new(0, packets * 1080 / 4);
     let now = pair.now;
     let batch = camera.frame(now);
-    pair.sides[0].write(now, VIDEO, 0, &batch);
-    pair.drain(0);
+    pair.ends[0].write(now, VIDEO, 0, &batch);
+    pair.flush(End::A);
     let number = |it: &Vec<u8>| u16::from_be_bytes([it[2], it[3]]);
-    pair.sent[0].iter().map(number).collect()
+    pair.ends[0].sent.iter().map(number).collect()
 }
 
 /// Side 0 is asked for these; gives how many packets it has sent again in all.
@@ -28,9 +28,9 @@ fn ask(pair: &mut Pair, numbers: &[u16]) -> u64 {
     let mut buf = Vec::new();
     rtcp::write_nack(&mut buf, 1200, 7, 1000, numbers.iter().copied());
     let now = pair.now;
-    pair.sides[0].handle_rtcp(now, &buf);
-    pair.drain(0);
-    let (_, _, stats) = pair.sides[0].send_stats(VIDEO).next().unwrap();
+    pair.ends[0].handle_rtcp(now, &buf);
+    pair.flush(End::A);
+    let (_, _, stats) = pair.ends[0].send_stats(VIDEO).next().unwrap();
     assert!(stats.nacks > 0);
     stats.resent
 }
@@ -41,7 +41,7 @@ fn a_first_request_is_answered_at_once() {
     for (round_trip, again) in [(None, 38), (Some(100), 75)] {
         let mut pair = Pair::video(1, &Link::new(0));
         if let Some(round_trip) = round_trip {
-            pair.sides[0].set_round_trip(ms(round_trip));
+            pair.ends[0].set_round_trip(ms(round_trip));
         }
         let numbers = sent(&mut pair, 10);
         assert_eq!(ask(&mut pair, &numbers[3..4]), 1);
@@ -78,18 +78,19 @@ fn requests_are_repeated_by_the_round_trip_of_the_path() {
     for (round_trip, requests) in [(None, 1), (Some(30), 4)] {
         let mut pair = Pair::video(1, &Link::new(0));
         if let Some(round_trip) = round_trip {
-            pair.sides[1].set_round_trip(ms(round_trip));
+            pair.ends[1].set_round_trip(ms(round_trip));
         }
         sent(&mut pair, 10);
         let now = pair.now;
-        for (at, datagram) in pair.sent[0].iter().enumerate() {
+        let [near, far] = &mut pair.ends;
+        for (at, datagram) in near.sent.iter().enumerate() {
             if at != 4 {
-                pair.sides[1].handle_rtp(now, datagram);
+                far.handle_rtp(now, datagram);
             }
         }
         let (mut asked, mut buf) = (0, Vec::new());
         for tick in 0..100 {
-            while pair.sides[1].poll_rtcp(now + ms(tick), 1200, &mut buf) {
+            while pair.ends[1].poll_rtcp(now + ms(tick), 1200, &mut buf) {
                 let packets = rtcp::Compound::parse(&buf).unwrap();
                 asked += packets.filter(|it| matches!(it, Rtcp::Nack(_))).count();
                 buf.clear();
@@ -104,8 +105,8 @@ fn requests(pair: &mut Pair, millis: u64, is_asked: fn(&Rtcp<'_>) -> bool) -> us
     let (mut asked, mut buf) = (0, Vec::new());
     for _ in 0..millis {
         let now = pair.now;
-        pair.sides[1].handle_timeout(now);
-        while pair.sides[1].poll_rtcp(now, 1200, &mut buf) {
+        pair.ends[1].handle_timeout(now);
+        while pair.ends[1].poll_rtcp(now, 1200, &mut buf) {
             let packets = rtcp::Compound::parse(&buf).unwrap();
             asked += packets.filter(is_asked).count();
             buf.clear();
@@ -117,13 +118,14 @@ fn requests(pair: &mut Pair, millis: u64, is_asked: fn(&Rtcp<'_>) -> bool) -> us
 
 /// Side 0 sends a frame of a camera; side 1 has what is not lost of it at once.
 fn show(pair: &mut Pair, camera: &mut Camera, lost: impl Fn(usize) -> bool) {
-    let (now, before) = (pair.now, pair.sent[0].len());
+    let (now, before) = (pair.now, pair.ends[0].sent.len());
     let batch = camera.frame(now);
-    pair.sides[0].write(now, VIDEO, 0, &batch);
-    pair.drain(0);
-    for (at, datagram) in pair.sent[0].iter().skip(before).enumerate() {
+    pair.ends[0].write(now, VIDEO, 0, &batch);
+    pair.flush(End::A);
+    let [near, far] = &mut pair.ends;
+    for (at, datagram) in near.sent.iter().skip(before).enumerate() {
         if !lost(at) {
-            pair.sides[1].handle_rtp(now, datagram);
+            far.handle_rtp(now, datagram);
         }
     }
 }
@@ -133,7 +135,7 @@ fn show(pair: &mut Pair, camera: &mut Camera, lost: impl Fn(usize) -> bool) {
 fn requests_are_made_twice_where_much_is_lost() {
     for (every, asked) in [(20, 1), (5, 2)] {
         let mut pair = Pair::video(1, &Link::new(0));
-        pair.sides[1].set_round_trip(ms(200));
+        pair.ends[1].set_round_trip(ms(200));
         let mut camera = Camera::new(0, 10_000);
         // Until it has been reported.
         for _ in 0..60 {
@@ -152,11 +154,11 @@ fn requests_are_made_twice_where_much_is_lost() {
 #[test]
 fn a_key_frame_is_asked_for_again() {
     let mut pair = Pair::video(1, &Link::new(0));
-    pair.sides[1].set_round_trip(ms(400));
+    pair.ends[1].set_round_trip(ms(400));
     let mut camera = Camera::new(0, 1000);
     show(&mut pair, &mut camera, |_| false);
     let now = pair.now;
-    pair.sides[1].request_keyframe(now, VIDEO, None);
+    pair.ends[1].request_keyframe(now, VIDEO, None);
     let pli = |it: &Rtcp<'_>| matches!(it, Rtcp::Pli(_));
     assert_eq!(requests(&mut pair, 599, pli), 1);
     assert_eq!(requests(&mut pair, 3, pli), 1);
@@ -177,7 +179,7 @@ fn nothing_before_a_key_frame_is_waited_for() {
     show(&mut pair, &mut camera, |_| false);
     let now = pair.now;
     let mut shown = Vec::new();
-    while let Some(frame) = pair.sides[1].read_frame(now + ms(40), VIDEO) {
+    while let Some(frame) = pair.ends[1].read_frame(now + ms(40), VIDEO) {
         shown.push(frame.key);
     }
     assert_eq!(shown, [true, true]);
@@ -192,28 +194,28 @@ fn a_frame_leaves_as_one_batch() {
     for named in [true, false] {
         camera.wants_key = true;
         let (now, mut lengths) = (pair.now, Vec::new());
-        pair.drain(0);
+        pair.flush(End::A);
         let batch = camera.frame(now);
-        pair.sides[0].write(now, VIDEO, 0, &batch);
+        pair.ends[0].write(now, VIDEO, 0, &batch);
         let (mut room, mut numbers) = (1232, Vec::new());
         for _ in 0..batch.packets.len() - 1 {
             let mut buf = Vec::new();
-            assert!(pair.sides[0].poll_rtp(now, room, &mut buf).is_some());
+            assert!(pair.ends[0].poll_rtp(now, room, &mut buf).is_some());
             numbers.push(u16::from_be_bytes([buf[2], buf[3]]));
             room = buf.len();
             lengths.push(room);
-            pair.sides[1].handle_rtp(now, &buf);
+            pair.ends[1].handle_rtp(now, &buf);
         }
         assert!(lengths.len() > 8 && lengths.windows(2).all(|it| it[0] == it[1]));
-        pair.drain(0);
+        pair.flush(End::A);
         // The same again: each is longer by the number that it had.
         let mut nack = Vec::new();
         rtcp::write_nack(&mut nack, 1200, 7, 1000, numbers[..2].iter().copied());
-        pair.sides[0].handle_rtcp(now, &nack);
+        pair.ends[0].handle_rtcp(now, &nack);
         let mut buf = Vec::new();
-        assert!(pair.sides[0].poll_rtp(now, 1232, &mut buf).is_some());
+        assert!(pair.ends[0].poll_rtp(now, 1232, &mut buf).is_some());
         let room = buf.len();
-        assert!(pair.sides[0].poll_rtp(now, room, &mut buf).is_some());
+        assert!(pair.ends[0].poll_rtp(now, room, &mut buf).is_some());
         assert_eq!(buf.len(), 2 * room);
         // A report names the stream.
         pair.run(if named { 3000 } else { 0 }, |_, _| {});

@@ -8,14 +8,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use oxirtc_netsim::{Link, ms};
+use oxirtc_netsim::{End, Link, ms};
 use oxirtc_rtp::{
     Config, Event, Form, Ntp, RtpHead, Section, SectionId, Session, Writer,
     extension::Label,
     rtcp::{self, FirItem, MaxRate, Rtcp},
 };
 
-use support::{Camera, Pair, VIDEO, encoding, video};
+use support::{Camera, Film as _, Pair, VIDEO, encoding, video};
 
 fn link() -> Link {
     Link::new(0).delay(ms(10))
@@ -27,9 +27,9 @@ fn heard(pair: &mut Pair, camera: &mut Camera, millis: u64) -> Vec<(Instant, Vec
     for _ in 0..millis {
         let now = pair.now;
         let mut buf = Vec::new();
-        while pair.sides[1].poll_rtcp(now, 1200, &mut buf) {
+        while pair.ends[1].poll_rtcp(now, 1200, &mut buf) {
             heard.push((now, buf.clone()));
-            pair.links[0].send(now, std::mem::take(&mut buf));
+            pair.wire.there.send(now, std::mem::take(&mut buf));
         }
         if camera.count == 0
             || (now - oxirtc_netsim::epoch())
@@ -37,7 +37,7 @@ fn heard(pair: &mut Pair, camera: &mut Camera, millis: u64) -> Vec<(Instant, Vec
                 .is_multiple_of(33)
         {
             let batch = camera.frame(now);
-            pair.sides[0].write(now, VIDEO, 0, &batch);
+            pair.ends[0].write(now, VIDEO, 0, &batch);
         }
         pair.turn();
         pair.now += ms(1);
@@ -104,7 +104,7 @@ fn feedback_is_for_who_has_agreed_on_it() {
     let mut pair = Pair::video(3, &link());
     let mut section = video();
     section.feedback.transport = false;
-    pair.sides[1].set_section(VIDEO, section);
+    pair.ends[1].set_section(VIDEO, section);
     let mut camera = Camera::new(0, 500);
     let sent = heard(&mut pair, &mut camera, 2000);
     let is_feedback = |it: &Rtcp<'_>| matches!(it, Rtcp::Transport(_));
@@ -130,7 +130,7 @@ fn who_is_silent_is_not_reported_on() {
         let mut sent = Vec::new();
         for _ in 0..millis {
             let mut buf = Vec::new();
-            while pair.sides[1].poll_rtcp(pair.now, 1200, &mut buf) {
+            while pair.ends[1].poll_rtcp(pair.now, 1200, &mut buf) {
                 sent.push((pair.now, std::mem::take(&mut buf)));
             }
             pair.turn();
@@ -153,7 +153,7 @@ fn a_limit_is_answered_at_once() {
     pair.film(&mut camera, 1000);
     let now = pair.now;
     let mut buf = Vec::new();
-    while pair.sides[0].poll_rtcp(now, 1200, &mut buf) {
+    while pair.ends[0].poll_rtcp(now, 1200, &mut buf) {
         buf.clear();
     }
     let wanted = MaxRate {
@@ -162,9 +162,9 @@ fn a_limit_is_answered_at_once() {
         overhead: 40,
     };
     rtcp::write_tmmbr(&mut buf, 77, &[wanted]);
-    pair.sides[0].handle_rtcp(now, &buf);
+    pair.ends[0].handle_rtcp(now, &buf);
     buf.clear();
-    assert!(pair.sides[0].poll_rtcp(now, 1200, &mut buf));
+    assert!(pair.ends[0].poll_rtcp(now, 1200, &mut buf));
     let answered = packets(&buf).into_iter().find_map(|it| match it {
         Rtcp::Tmmb(it) if it.is_notice => Some(it.items().collect::<Vec<_>>()),
         _ => None,
@@ -176,8 +176,8 @@ fn a_limit_is_answered_at_once() {
         encoding: 0,
         bits: Some(250_000),
     };
-    pair.drain(0);
-    assert!(pair.events[0].contains(&allowed));
+    pair.flush(End::A);
+    assert!(pair.ends[0].events.contains(&allowed));
 }
 
 /// RFC 5104 §4.3.1.2: each who asks counts its own requests.
@@ -192,9 +192,9 @@ fn a_request_is_repeated_by_whom_it_came_from() {
         rtcp::write_fir(&mut buf, sender, &[item]);
         pair.now += ms(200);
         let now = pair.now;
-        pair.sides[0].handle_rtcp(now, &buf);
-        pair.drain(0);
-        support::asked(&mut pair.events[0], 0)
+        pair.ends[0].handle_rtcp(now, &buf);
+        pair.flush(End::A);
+        support::asked(&mut pair.ends[0].events, 0)
     };
     assert!(asked(7, 1));
     assert!(!asked(7, 1), "a repeat");
@@ -217,13 +217,13 @@ fn names_of_nobody_make_place() {
         let mut buf = Vec::new();
         rtcp::write_receiver_report(&mut buf, ssrc, &[]);
         rtcp::write_cname(&mut buf, ssrc, b"nobody");
-        pair.sides[1].handle_rtcp(now, &buf);
+        pair.ends[1].handle_rtcp(now, &buf);
     }
     // The name comes before the stream, and only once.
     let mut buf = Vec::new();
     rtcp::write_receiver_report(&mut buf, 1000, &[]);
     rtcp::write_cname(&mut buf, 1000, b"somebody");
-    pair.sides[1].handle_rtcp(now, &buf);
+    pair.ends[1].handle_rtcp(now, &buf);
     let mut camera = Camera::new(0, 500);
     let batch = camera.frame(now);
     let info = rtcp::SenderInfo {
@@ -232,24 +232,24 @@ fn names_of_nobody_make_place() {
         packets: 1,
         bytes: 1,
     };
-    pair.sides[0].write(now, VIDEO, 0, &batch);
+    pair.ends[0].write(now, VIDEO, 0, &batch);
     pair.turn();
     pair.now += Duration::from_millis(11);
     pair.turn();
     let mut buf = Vec::new();
     rtcp::write_sender_report(&mut buf, 1000, &info, &[]);
     let now = pair.now;
-    pair.sides[1].handle_rtcp(now, &buf);
+    pair.ends[1].handle_rtcp(now, &buf);
     // Of a stream without a name it is not known when a frame was captured, by our clock.
     pair.film(&mut camera, 200);
     let batch = camera.frame(pair.now);
     pair.now += ms(60);
     let now = pair.now;
-    pair.sides[0].write(now, VIDEO, 0, &batch);
+    pair.ends[0].write(now, VIDEO, 0, &batch);
     pair.turn();
     pair.now += ms(10);
     pair.turn();
-    let frame = pair.frames[1].last().unwrap();
+    let frame = pair.ends[1].frames.last().unwrap();
     let late = frame.received - frame.captured;
     assert!(late >= ms(50), "{late:?}");
 }
@@ -490,16 +490,16 @@ fn reports_name_sections() {
         mid: Label::new("other"),
         ..video()
     };
-    pair.sides[0].set_section(other, section);
-    pair.sides[0].set_encodings(other, &[encoding(2000, 0)]);
+    pair.ends[0].set_section(other, section);
+    pair.ends[0].set_encodings(other, &[encoding(2000, 0)]);
     let now = pair.now;
     for (id, size) in [(VIDEO, 500), (other, 600)] {
         let batch = Camera::new(0, size).frame(now);
-        pair.sides[0].write(now, id, 0, &batch);
-        while pair.sides[0].poll_rtp(now, 1232, &mut Vec::new()).is_some() {}
+        pair.ends[0].write(now, id, 0, &batch);
+        while pair.ends[0].poll_rtp(now, 1232, &mut Vec::new()).is_some() {}
     }
     let mut buf = Vec::new();
-    assert!(pair.sides[0].poll_rtcp(now + ms(800), 1200, &mut buf));
+    assert!(pair.ends[0].poll_rtcp(now + ms(800), 1200, &mut buf));
     let mut told: Vec<_> = packets(&buf)
         .into_iter()
         .filter_map(|it| match it {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use oxirtc_netsim::{Link, ms, percent};
 use oxirtc_rtp::{Carries, Event, Format, Protection, Rtp, Section, rtcp};
 
-use support::{AUDIO, Camera, Pair, VIDEO, audio, encoding, frames, video};
+use support::{AUDIO, Camera, Film as _, Pair, VIDEO, audio, encoding, frames, video};
 
 /// Video with RTX, and with FlexFEC in every frame.
 fn protected() -> Section {
@@ -33,13 +33,13 @@ fn firsts(sent: &[Vec<u8>]) -> BTreeMap<u32, u16> {
 }
 
 fn pair(seed: u64, link: &Link) -> Pair {
-    let mut pair = Pair::new(seed, link);
+    let mut pair = Pair::between(seed, link);
     let mut encoding = encoding(1000, 0);
     encoding.fec = Some(1002);
-    pair.sides[0].set_section(VIDEO, protected());
-    pair.sides[0].set_encodings(VIDEO, &[encoding]);
-    pair.sides[1].set_section(VIDEO, protected());
-    pair.sides[1].set_delivery(VIDEO, frames());
+    pair.ends[0].set_section(VIDEO, protected());
+    pair.ends[0].set_encodings(VIDEO, &[encoding]);
+    pair.ends[1].set_section(VIDEO, protected());
+    pair.ends[1].set_delivery(VIDEO, frames());
     pair
 }
 
@@ -50,7 +50,7 @@ fn the_first_number_is_below_half() {
         let mut pair = pair(seed, &Link::new(0).delay(ms(10)).loss(percent(20)));
         let mut camera = Camera::new(0, 3000);
         pair.film(&mut camera, 1500);
-        let firsts = firsts(&pair.sent[0]);
+        let firsts = firsts(&pair.ends[0].sent);
         assert!(firsts.keys().eq(&[1000, 1001, 1002]), "{firsts:?}");
         assert!(firsts.values().all(|it| *it < 0x8000), "{firsts:?}");
     }
@@ -73,50 +73,50 @@ fn the_peer_uses_our_ssrc() {
         let mut packet = Vec::new();
         oxirtc_rtp::Writer::begin(&mut packet, other, &[], Default::default()).finish();
         packet.extend_from_slice(&[0x10; 20]);
-        let before = pair.sent[0].len();
-        pair.sides[0].handle_rtp(now, &packet);
-        pair.sides[0].handle_rtp(now, &packet);
+        let before = pair.ends[0].sent.len();
+        pair.ends[0].handle_rtp(now, &packet);
+        pair.ends[0].handle_rtp(now, &packet);
         pair.film(&mut camera, 2000);
-        let told = pair.events[0].iter().find_map(|it| match it {
+        let told = pair.ends[0].events.iter().find_map(|it| match it {
             Event::Collision { old, new } if *old == taken => Some(*new),
             _ => None,
         });
         let new = told.unwrap();
-        let after = firsts(&pair.sent[0][before..]);
+        let after = firsts(&pair.ends[0].sent[before..]);
         let expected = [1000, 1001, 1002].map(|it| if it == taken { new } else { it });
         let mut expected = expected.to_vec();
         expected.sort_unstable();
         assert!(after.keys().eq(&expected), "{after:?}");
         assert!(after[&new] < 0x8000, "{after:?}");
-        let heads = pair.sent[0][..before].iter();
+        let heads = pair.ends[0].sent[..before].iter();
         let mut heads = heads.map(|it| Rtp::parse(it).unwrap().head);
         let last = heads.rfind(|it| it.ssrc == taken).unwrap();
         assert_ne!(after[&new], last.sequence + 1, "it does not go on");
-        assert_eq!(pair.sides[0].stats().collisions, 1);
+        assert_eq!(pair.ends[0].stats().collisions, 1);
         // As when something else is negotiated.
-        let (before, frames) = (pair.sent[0].len(), pair.frames[1].len());
+        let (before, frames) = (pair.ends[0].sent.len(), pair.ends[1].frames.len());
         let mut again = encoding(1000, 0);
         again.fec = Some(1002);
-        pair.sides[0].set_encodings(VIDEO, &[again]);
+        pair.ends[0].set_encodings(VIDEO, &[again]);
         pair.film(&mut camera, 2000);
-        assert!(firsts(&pair.sent[0][before..]).keys().eq(&expected));
-        assert!(pair.frames[1].len() > frames + 30, "{taken}");
+        assert!(firsts(&pair.ends[0].sent[before..]).keys().eq(&expected));
+        assert!(pair.ends[1].frames.len() > frames + 50, "{taken}");
         // And by who knows the new one.
-        let (before, frames) = (pair.sent[0].len(), pair.frames[1].len());
+        let (before, frames) = (pair.ends[0].sent.len(), pair.ends[1].frames.len());
         let now = |it: u32| if it == taken { new } else { it };
         let mut again = encoding(now(1000), 0);
         (again.rtx, again.fec) = (Some(now(1001)), Some(now(1002)));
         for _ in 0..2 {
-            pair.sides[0].set_encodings(VIDEO, &[again]);
+            pair.ends[0].set_encodings(VIDEO, &[again]);
         }
         pair.film(&mut camera, 2000);
-        let sent = firsts(&pair.sent[0][before..]);
+        let sent = firsts(&pair.ends[0].sent[before..]);
         assert!(sent.keys().eq(&expected));
-        let heads = pair.sent[0][..before].iter();
+        let heads = pair.ends[0].sent[..before].iter();
         let mut heads = heads.map(|it| Rtp::parse(it).unwrap().head);
         let last = heads.rfind(|it| it.ssrc == new).unwrap();
         assert_eq!(sent[&new], last.sequence + 1, "it goes on");
-        assert!(pair.frames[1].len() > frames + 30, "{taken}");
+        assert!(pair.ends[1].frames.len() > frames + 30, "{taken}");
     }
 }
 
@@ -126,40 +126,40 @@ fn so_many_ssrcs_make_way() {
     let mut pair = Pair::video(14, &Link::new(0).delay(ms(10)));
     let mut camera = Camera::new(0, 500);
     pair.film(&mut camera, 100);
-    let mut packet = pair.sent[0][0].clone();
+    let mut packet = pair.ends[0].sent[0].clone();
     let mut own = 1000_u32;
     for count in 1..=257 {
         packet[8..12].copy_from_slice(&own.to_be_bytes());
-        pair.sides[0].handle_rtp(pair.now, &packet);
-        assert_eq!(pair.sides[0].stats().collisions, count.min(256));
-        let (now, ..) = pair.sides[0].send_stats(VIDEO).next().unwrap();
+        pair.ends[0].handle_rtp(pair.now, &packet);
+        assert_eq!(pair.ends[0].stats().collisions, count.min(256));
+        let (now, ..) = pair.ends[0].send_stats(VIDEO).next().unwrap();
         assert_eq!(now == own, count == 257, "{count}");
         own = now;
     }
-    let frames = pair.frames[1].len();
+    let frames = pair.ends[1].frames.len();
     pair.film(&mut camera, 2000);
-    assert!(pair.frames[1].len() > frames + 30);
+    assert!(pair.ends[1].frames.len() > frames + 30);
 }
 
 /// Numbers under the new SSRC rise from its first on, without a gap that the path has not made.
 #[test]
 fn a_new_ssrc_counts_from_its_first_number() {
     let mut pair = Pair::video(12, &Link::new(0).delay(ms(10)));
-    pair.sides[1].set_encodings(VIDEO, &[encoding(1000, 0)]);
+    pair.ends[1].set_encodings(VIDEO, &[encoding(1000, 0)]);
     let mut camera = Camera::new(0, 3000);
     pair.film(&mut camera, 990);
     // Half of a frame has gone out when the collision is seen.
     let batch = camera.frame(pair.now);
     let now = pair.now;
-    pair.sides[0].write(now, VIDEO, 0, &batch);
+    pair.ends[0].write(now, VIDEO, 0, &batch);
     let mut buf = Vec::new();
-    pair.sides[0].poll_rtp(now, 1232, &mut buf).unwrap();
-    assert!(pair.sides[0].peek(now).is_some());
-    let other = pair.sent[0].last().unwrap().clone();
-    pair.sides[0].handle_rtp(now, &other);
-    let before = pair.sent[0].len();
+    pair.ends[0].poll_rtp(now, 1232, &mut buf).unwrap();
+    assert!(pair.ends[0].peek(now).is_some());
+    let other = pair.ends[0].sent.last().unwrap().clone();
+    pair.ends[0].handle_rtp(now, &other);
+    let before = pair.ends[0].sent.len();
     pair.film(&mut camera, 1000);
-    let sent = pair.sent[0][before..].iter();
+    let sent = pair.ends[0].sent[before..].iter();
     let heads: Vec<_> = sent.map(|it| Rtp::parse(it).unwrap().head).collect();
     assert!(heads.iter().all(|it| it.ssrc == heads[0].ssrc));
     assert!(
@@ -167,8 +167,8 @@ fn a_new_ssrc_counts_from_its_first_number() {
             .windows(2)
             .all(|it| it[1].sequence == it[0].sequence + 1)
     );
-    assert!(heads.len() > 60 && pair.frames[1].len() > 50);
-    assert!(pair.frames[1].iter().all(|it| support::check(it) == 0));
+    assert!(heads.len() > 60 && pair.ends[1].frames.len() > 50);
+    assert!(pair.ends[1].frames.iter().all(|it| support::check(it) == 0));
 }
 
 /// The session's own SSRC, from which reports come while nothing is sent.
@@ -188,13 +188,13 @@ fn the_peer_uses_the_ssrc_of_our_reports() {
         report.ssrc
     };
     let now = pair.now;
-    let own = reporter(&mut pair.sides[1], now);
-    let mut packet = pair.sent[0][0].clone();
+    let own = reporter(&mut pair.ends[1], now);
+    let mut packet = pair.ends[0].sent[0].clone();
     packet[8..12].copy_from_slice(&own.to_be_bytes());
-    pair.sides[1].handle_rtp(now, &packet);
-    let new = reporter(&mut pair.sides[1], now);
+    pair.ends[1].handle_rtp(now, &packet);
+    let new = reporter(&mut pair.ends[1], now);
     assert_ne!(own, new);
-    assert_eq!(pair.sides[1].stats().collisions, 1);
+    assert_eq!(pair.ends[1].stats().collisions, 1);
 }
 
 /// Without RTX a packet that is missing is gone: under an AEAD profile an index that is used twice gives the key away.
@@ -209,14 +209,14 @@ fn nothing_is_sent_again_without_rtx() {
         }
         let mut encoding = encoding(1000, 0);
         encoding.rtx = encoding.rtx.filter(|_| ssrc);
-        pair.sides[0].set_section(VIDEO, section);
-        pair.sides[0].set_encodings(VIDEO, &[encoding]);
+        pair.ends[0].set_section(VIDEO, section);
+        pair.ends[0].set_encodings(VIDEO, &[encoding]);
         let mut camera = Camera::new(0, 3000);
         pair.film(&mut camera, 3000);
-        let (_, _, stats) = pair.sides[0].send_stats(VIDEO).next().unwrap();
+        let (_, _, stats) = pair.ends[0].send_stats(VIDEO).next().unwrap();
         assert!(stats.nacks > 10 && stats.resent == 0, "{stats:?}");
         let mut numbers = std::collections::BTreeSet::new();
-        for datagram in &pair.sent[0] {
+        for datagram in &pair.ends[0].sent {
             let head = Rtp::parse(datagram).unwrap().head;
             assert_eq!(head.ssrc, 1000);
             assert!(numbers.insert(head.sequence), "{} twice", head.sequence);
@@ -231,16 +231,16 @@ fn what_has_ended_is_told() {
     let mut camera = Camera::new(0, 3000);
     pair.film(&mut camera, 2000);
     let ended = |pair: &mut Pair| {
-        let mut all: Vec<_> = std::iter::from_fn(|| pair.sides[1].poll_ended()).collect();
+        let mut all: Vec<_> = std::iter::from_fn(|| pair.ends[1].poll_ended()).collect();
         all.sort_unstable();
         all
     };
     assert_eq!(ended(&mut pair), []);
     // Another stream on the same lane.
-    pair.sides[0].set_encodings(VIDEO, &[encoding(3000, 0)]);
+    pair.ends[0].set_encodings(VIDEO, &[encoding(3000, 0)]);
     pair.film(&mut camera, 2000);
     assert_eq!(ended(&mut pair), [1000, 1001]);
-    pair.sides[1].remove_section(VIDEO);
+    pair.ends[1].remove_section(VIDEO);
     assert_eq!(ended(&mut pair), [3000, 3001]);
 }
 
@@ -251,7 +251,7 @@ fn streams_are_named_again_when_a_section_comes() {
     let mut pair = Pair::video(3, &Link::new(3).delay(ms(10)));
     let mut camera = Camera::new(0, 500);
     let names = |pair: &Pair| {
-        let last = pair.sent[0].last().unwrap();
+        let last = pair.ends[0].sent.last().unwrap();
         let mut extensions = Rtp::parse(last).unwrap().extensions;
         extensions.any(|it| it.0 == 1)
     };
@@ -259,7 +259,7 @@ fn streams_are_named_again_when_a_section_comes() {
     assert!(names(&pair));
     pair.film(&mut camera, 5000);
     assert!(!names(&pair), "it was reported on");
-    pair.sides[0].set_section(AUDIO, audio());
+    pair.ends[0].set_section(AUDIO, audio());
     pair.film(&mut camera, 100);
     assert!(names(&pair));
     pair.film(&mut camera, 5000);

@@ -9,7 +9,7 @@ use std::env;
 
 use oxirtc_netsim::{Link, for_each_seed, ms, percent};
 
-use support::{Camera, Pair, VIDEO, check};
+use support::{Camera, Film as _, Pair, VIDEO, check};
 
 const LOSSES: [u32; 5] = [0, 1, 5, 10, 20];
 const ROUND_TRIPS: [u64; 4] = [10, 50, 100, 300];
@@ -33,14 +33,14 @@ fn film(loss: u32, round_trip: u64, seed: u64, millis: u64) -> Row {
     pair.film(&mut camera, millis);
     // What is under way, and its repair.
     pair.run(1500, |_, _| {});
-    let frames = &pair.frames[1];
+    let frames = &pair.ends[1].frames;
     assert!(frames.iter().all(|it| check(it) == 0));
     let rises = frames
         .windows(2)
         .all(|it| it[1].timestamp.wrapping_sub(it[0].timestamp).cast_signed() > 0);
     assert!(rises, "a picture came twice, or out of order");
-    let (_, _, received) = pair.sides[1].receive_stats(VIDEO).next().unwrap();
-    let (_, _, sent) = pair.sides[0].send_stats(VIDEO).next().unwrap();
+    let (_, _, received) = pair.ends[1].receive_stats(VIDEO).next().unwrap();
+    let (_, _, sent) = pair.ends[0].send_stats(VIDEO).next().unwrap();
     Row {
         pictures: camera.count,
         whole: frames.len() as u32,

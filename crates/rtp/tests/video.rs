@@ -2,10 +2,10 @@
 
 mod support;
 
-use oxirtc_netsim::{Link, epoch, for_each_seed, ms, percent};
+use oxirtc_netsim::{End, Link, epoch, for_each_seed, ms, percent};
 use oxirtc_rtp::{Delivery, Event, rtcp};
 
-use support::{Camera, Pair, VIDEO, check, frames, video};
+use support::{Camera, Film as _, Pair, VIDEO, check, frames, video};
 
 fn link(delay: u64) -> Link {
     Link::new(0).delay(ms(delay))
@@ -16,7 +16,7 @@ fn all_frames_of_a_clean_link_arrive() {
     let mut pair = Pair::video(1, &link(20));
     let mut camera = Camera::new(0, 3000);
     pair.film(&mut camera, 3000);
-    let frames = &pair.frames[1];
+    let frames = &pair.ends[1].frames;
     assert!(frames.len() >= 89, "{}", frames.len());
     assert!(
         frames
@@ -25,19 +25,20 @@ fn all_frames_of_a_clean_link_arrive() {
     );
     assert_eq!(camera.keys, 1, "no key frame was asked for");
     assert_eq!(frames[0].facts.size, Some((320, 180)));
-    let (_, _, stats) = pair.sides[1].receive_stats(VIDEO).next().unwrap();
+    let (_, _, stats) = pair.ends[1].receive_stats(VIDEO).next().unwrap();
     assert_eq!(
         (stats.lost, stats.nacks, stats.plis, stats.duplicates),
         (0, 0, 0, 0)
     );
     assert_eq!(stats.frames, frames.len() as u64);
-    let (_, _, sent) = pair.sides[0].send_stats(VIDEO).next().unwrap();
+    let (_, _, sent) = pair.ends[0].send_stats(VIDEO).next().unwrap();
     assert_eq!((sent.resent, sent.frames), (0, u64::from(camera.count)));
     let trip = sent.round_trip.unwrap();
     assert!((ms(39)..ms(43)).contains(&trip), "{trip:?}");
     assert_eq!(sent.fraction, Some(0.0));
     assert!(
-        pair.events[0]
+        pair.ends[0]
+            .events
             .iter()
             .any(|it| matches!(it, Event::Reported { encoding: 0, .. }))
     );
@@ -45,11 +46,11 @@ fn all_frames_of_a_clean_link_arrive() {
     // Both know the clock of the other: capture times are the sender's, by our clock.
     let last = frames.last().unwrap();
     assert!(last.sender_clock.is_some());
-    let session = pair.sides[0].stats();
+    let session = pair.ends[0].stats();
     assert!(session.transport_sent > 250 && session.transport_lost == 0);
     assert!(session.transport_acked + 60 > session.transport_sent);
     assert!(
-        pair.sides[0]
+        pair.ends[0]
             .poll_feedback()
             .unwrap()
             .packets
@@ -65,7 +66,7 @@ fn loss_is_repaired() {
         let mut pair = Pair::video(seed, &link(15).loss(percent(5)));
         let mut camera = Camera::new(0, 3000);
         pair.film(&mut camera, 4000);
-        let frames = &pair.frames[1];
+        let frames = &pair.ends[1].frames;
         assert!(frames.iter().all(|it| check(it) == 0));
         assert!(
             frames.len() as u32 + 12 > camera.count,
@@ -77,9 +78,9 @@ fn loss_is_repaired() {
             .windows(2)
             .all(|it| it[1].timestamp.wrapping_sub(it[0].timestamp).cast_signed() > 0);
         assert!(rising);
-        let (_, _, stats) = pair.sides[1].receive_stats(VIDEO).next().unwrap();
+        let (_, _, stats) = pair.ends[1].receive_stats(VIDEO).next().unwrap();
         assert!(stats.retransmitted > 5 && stats.nacks > 5, "{stats:?}");
-        let (_, _, sent) = pair.sides[0].send_stats(VIDEO).next().unwrap();
+        let (_, _, sent) = pair.ends[0].send_stats(VIDEO).next().unwrap();
         assert!(sent.resent < sent.packets / 5, "{sent:?}");
     });
 }
@@ -98,11 +99,11 @@ fn without_repair_key_frames_are_asked_for() {
         let mut section = video();
         section.formats.truncate(1);
         section.feedback.nack = false;
-        pair.sides[0].set_section(VIDEO, section.clone());
-        pair.sides[1].set_section(VIDEO, section);
+        pair.ends[0].set_section(VIDEO, section.clone());
+        pair.ends[1].set_section(VIDEO, section);
         let mut camera = Camera::new(0, 3000);
         pair.film(&mut camera, 4000);
-        let frames = &pair.frames[1];
+        let frames = &pair.ends[1].frames;
         assert!(frames.iter().all(|it| check(it) == 0));
         assert!(
             frames.len() > 25 && camera.keys > 2,
@@ -110,10 +111,11 @@ fn without_repair_key_frames_are_asked_for() {
             frames.len(),
             camera.keys
         );
-        let (_, _, stats) = pair.sides[1].receive_stats(VIDEO).next().unwrap();
+        let (_, _, stats) = pair.ends[1].receive_stats(VIDEO).next().unwrap();
         assert!(stats.duplicates > 0 && stats.nacks == 0 && stats.frames_dropped > 0);
         assert!(
-            pair.frames[1]
+            pair.ends[1]
+                .frames
                 .iter()
                 .any(|it| it.missing_before > 0 && it.key)
         );
@@ -126,10 +128,10 @@ fn full_requests_where_only_those_are_agreed_on() {
     let mut section = video();
     section.formats.truncate(1);
     (section.feedback.nack, section.feedback.pli) = (false, false);
-    pair.sides[1].set_section(VIDEO, section);
+    pair.ends[1].set_section(VIDEO, section);
     let mut camera = Camera::new(0, 3000);
     pair.film(&mut camera, 3000);
-    let (_, _, stats) = pair.sides[1].receive_stats(VIDEO).next().unwrap();
+    let (_, _, stats) = pair.ends[1].receive_stats(VIDEO).next().unwrap();
     assert!(stats.firs > 0 && stats.plis == 0);
     assert!(camera.keys > 1);
 }
@@ -139,23 +141,24 @@ fn a_receiver_limits_its_sender() {
     let mut pair = Pair::video(6, &link(10));
     let mut camera = Camera::new(0, 1000);
     pair.film(&mut camera, 500);
-    pair.sides[1].limit(pair.now, VIDEO, Some(300_000));
+    pair.ends[1].limit(pair.now, VIDEO, Some(300_000));
     pair.film(&mut camera, 200);
-    let allowed = |pair: &Pair| pair.sides[0].send_stats(VIDEO).next().unwrap().2.allowed;
+    let allowed = |pair: &Pair| pair.ends[0].send_stats(VIDEO).next().unwrap().2.allowed;
     assert_eq!(allowed(&pair).map(|it| it / 1000), Some(300));
     assert!(
-        pair.events[0]
+        pair.ends[0]
+            .events
             .iter()
             .any(|it| matches!(it, Event::Allowed { bits: Some(_), .. }))
     );
     let mut section = video();
     section.bandwidth = Some(200_000);
-    pair.sides[0].set_section(VIDEO, section);
+    pair.ends[0].set_section(VIDEO, section);
     assert_eq!(allowed(&pair), Some(200_000));
     let mut section = video();
     (section.feedback.remb, section.feedback.tmmbr) = (false, true);
-    pair.sides[1].set_section(VIDEO, section);
-    pair.sides[1].limit(pair.now, VIDEO, Some(100_000));
+    pair.ends[1].set_section(VIDEO, section);
+    pair.ends[1].limit(pair.now, VIDEO, Some(100_000));
     pair.film(&mut camera, 200);
     assert_eq!(allowed(&pair), Some(100_000));
 }
@@ -165,35 +168,35 @@ fn a_sender_that_is_slow_goes_on_at_a_key_frame() {
     let mut pair = Pair::video(7, &link(10));
     let mut camera = Camera::new(0, 3000);
     pair.film(&mut camera, 500);
-    pair.stalled[0] = true;
+    pair.ends[0].stalled = true;
     pair.film(&mut camera, 800);
-    pair.stalled[0] = false;
-    let before = pair.frames[1].len();
+    pair.ends[0].stalled = false;
+    let before = pair.ends[1].frames.len();
     pair.film(&mut camera, 1500);
-    let frames = &pair.frames[1];
+    let frames = &pair.ends[1].frames;
     assert!(frames.iter().all(|it| check(it) == 0));
     assert!(frames.len() > before + 35);
-    let (_, _, sent) = pair.sides[0].send_stats(VIDEO).next().unwrap();
+    let (_, _, sent) = pair.ends[0].send_stats(VIDEO).next().unwrap();
     assert!(sent.dropped_old > 20, "{sent:?}");
     // What was left out leaves no gap.
-    let (_, _, stats) = pair.sides[1].receive_stats(VIDEO).next().unwrap();
+    let (_, _, stats) = pair.ends[1].receive_stats(VIDEO).next().unwrap();
     assert!(stats.lost <= 1 && camera.keys >= 2, "{stats:?}");
 }
 
 #[test]
 fn a_packet_too_large_holds_nothing_up() {
-    let mut pair = Pair::new(8, &link(10));
-    pair.sides[0] = oxirtc_rtp::Session::new(
+    let mut pair = Pair::between(8, &link(10));
+    pair.ends[0].session = oxirtc_rtp::Session::new(
         oxirtc_rtp::Config::new("name").largest(900),
         [1; 32],
         pair.now,
         oxirtc_rtp::Ntp(1 << 40),
     );
-    pair.sides[0].set_section(VIDEO, video());
-    pair.sides[0].set_encodings(VIDEO, &[support::encoding(1000, 0)]);
+    pair.ends[0].set_section(VIDEO, video());
+    pair.ends[0].set_encodings(VIDEO, &[support::encoding(1000, 0)]);
     let mut camera = Camera::new(0, 1000);
     pair.film(&mut camera, 200);
-    let (_, _, sent) = pair.sides[0].send_stats(VIDEO).next().unwrap();
+    let (_, _, sent) = pair.ends[0].send_stats(VIDEO).next().unwrap();
     assert!(sent.dropped_large > 0 && sent.packets == 0, "{sent:?}");
 }
 
@@ -202,13 +205,13 @@ fn a_stream_ends_with_goodbye() {
     let mut pair = Pair::video(10, &link(10));
     let mut camera = Camera::new(0, 500);
     pair.film(&mut camera, 500);
-    pair.sides[0].close();
+    pair.ends[0].close();
     pair.run(100, |_, _| {});
     let bye = Event::Bye {
         section: VIDEO,
         ssrc: 1000,
     };
-    assert!(pair.events[1].contains(&bye));
+    assert!(pair.ends[1].events.contains(&bye));
 }
 
 /// What is left of a batch may be too short for a report: then nothing is written, and nothing is forgotten.
@@ -219,10 +222,10 @@ fn a_report_waits_for_a_datagram_that_has_room() {
     // More streams than one packet can say goodbye to.
     for ssrc in (2000..2080).step_by(2) {
         let encoding = support::encoding(ssrc, 0);
-        pair.sides[0].set_encodings(VIDEO, &[encoding]);
+        pair.ends[0].set_encodings(VIDEO, &[encoding]);
         pair.film(&mut camera, 40);
     }
-    let session = &mut pair.sides[0];
+    let session = &mut pair.ends[0];
     session.remove_section(VIDEO);
     let mut buf = Vec::new();
     for room in 0..300 {
@@ -235,7 +238,7 @@ fn a_report_waits_for_a_datagram_that_has_room() {
     pair.turn();
     pair.run(100, |_, _| {});
     let ended = |event: &&Event| matches!(event, Event::Bye { .. });
-    assert!(pair.events[1].iter().filter(ended).count() >= 1);
+    assert!(pair.ends[1].events.iter().filter(ended).count() >= 1);
 }
 
 #[test]
@@ -281,7 +284,7 @@ fn any_padding_is_survived() {
     let mut pair = Pair::video(14, &link(10));
     let mut camera = Camera::new(0, 3000);
     pair.film(&mut camera, 500);
-    let received = pair.frames[1].len();
+    let received = pair.ends[1].frames.len();
     assert!(received > 10);
     let now = pair.now;
     for (ssrc, payload_type) in [(1000, 96), (1001, 97)] {
@@ -297,22 +300,22 @@ fn any_padding_is_survived() {
                 oxirtc_rtp::Writer::begin(&mut buf, head, &[], Default::default()).finish();
                 buf.resize(buf.len() + len, padding);
                 buf[0] |= 0x20;
-                pair.sides[1].handle_rtp(now, &buf);
+                pair.ends[1].handle_rtp(now, &buf);
             }
         }
     }
-    let stats = pair.sides[1].stats();
+    let stats = pair.ends[1].stats();
     assert!(stats.malformed > 1000, "{stats:?}");
     pair.film(&mut camera, 1000);
-    assert!(pair.frames[1].len() > received + 20);
-    assert!(pair.frames[1].iter().all(|it| check(it) == 0));
+    assert!(pair.ends[1].frames.len() > received + 20);
+    assert!(pair.ends[1].frames.iter().all(|it| check(it) == 0));
 }
 
 #[test]
 fn what_is_hostile_makes_no_stream() {
-    let mut pair = Pair::new(12, &link(10));
-    pair.sides[1].set_section(VIDEO, video());
-    pair.sides[1].set_delivery(VIDEO, frames());
+    let mut pair = Pair::between(12, &link(10));
+    pair.ends[1].set_section(VIDEO, video());
+    pair.ends[1].set_delivery(VIDEO, frames());
     let now = pair.now;
     let write = |ssrc: u32, payload_type, payload: &[u8], padding| {
         let head = oxirtc_rtp::RtpHead {
@@ -326,7 +329,7 @@ fn what_is_hostile_makes_no_stream() {
         oxirtc_rtp::pad(&mut buf, 0, padding);
         buf
     };
-    let session = &mut pair.sides[1];
+    let session = &mut pair.ends[1];
     session.handle_rtp(now, &write(0, 96, &[1; 20], 0));
     session.handle_rtp(now, &write(5, 96, &[], 200));
     session.handle_rtp(now, &write(6, 97, &[0; 20], 0));
@@ -354,7 +357,7 @@ fn what_is_hostile_makes_no_stream() {
 /// What is sent again before anything of its stream could be read makes no frame.
 #[test]
 fn repairs_before_media_make_no_frame() {
-    let mut pair = Pair::new(13, &link(10));
+    let mut pair = Pair::between(13, &link(10));
     let mut section = video();
     section.formats.push(oxirtc_rtp::Format {
         payload_type: 98,
@@ -362,7 +365,7 @@ fn repairs_before_media_make_no_frame() {
         clock: 90_000,
     });
     section.announced = vec![support::announced(7)];
-    let (now, session) = (pair.now, &mut pair.sides[1]);
+    let (now, session) = (pair.now, &mut pair.ends[1]);
     session.set_section(VIDEO, section);
     session.set_delivery(VIDEO, frames());
     let mut come = |ssrc: u32, payload_type, payload: &[u8]| {
@@ -392,26 +395,26 @@ fn what_lacks_its_end_is_not_passed_over() {
     let mut camera = Camera::new(0, 2500);
     pair.film(&mut camera, 200);
     pair.run(100, |_, _| {});
-    let before = pair.frames[1].len();
+    let before = pair.ends[1].frames.len();
     let now = pair.now;
     let [first, second] = [(); 2].map(|()| packets(&mut pair, &mut camera));
     let (end, beginning) = first.split_last().unwrap();
     assert!(beginning.len() > 1);
     for packet in beginning.iter().chain(&second) {
-        pair.sides[1].handle_rtp(now, packet);
+        pair.ends[1].handle_rtp(now, packet);
     }
-    pair.drain(1);
-    assert_eq!(pair.frames[1].len(), before);
-    pair.sides[1].handle_rtp(now, end);
-    pair.drain(1);
-    assert_eq!(pair.frames[1].len(), before + 2);
+    pair.flush(End::B);
+    assert_eq!(pair.ends[1].frames.len(), before);
+    pair.ends[1].handle_rtp(now, end);
+    pair.flush(End::B);
+    assert_eq!(pair.ends[1].frames.len(), before + 2);
 }
 
 /// A packet from before the frame that was taken first belongs to none that is still to come.
 #[test]
 fn what_comes_before_the_first_frame_is_too_late() {
     let mut pair = Pair::video(15, &link(10));
-    pair.sides[1].set_delivery(VIDEO, Delivery::default());
+    pair.ends[1].set_delivery(VIDEO, Delivery::default());
     let mut camera = Camera::new(0, 2500);
     pair.film(&mut camera, 200);
     pair.run(100, |_, _| {});
@@ -420,12 +423,12 @@ fn what_comes_before_the_first_frame_is_too_late() {
         panic!("{} packets", sent.len());
     };
     let late = |pair: &mut Pair, packet: &[u8]| {
-        pair.sides[1].handle_rtp(pair.now, packet);
-        let (_, _, stats) = pair.sides[1].receive_stats(VIDEO).next().unwrap();
+        pair.ends[1].handle_rtp(pair.now, packet);
+        let (_, _, stats) = pair.ends[1].receive_stats(VIDEO).next().unwrap();
         (stats.late, stats.duplicates)
     };
     assert_eq!(late(&mut pair, before), (0, 0));
-    pair.sides[1].set_delivery(VIDEO, frames());
+    pair.ends[1].set_delivery(VIDEO, frames());
     assert_eq!(late(&mut pair, first), (0, 0));
     assert_eq!(late(&mut pair, held), (1, 0));
     assert_eq!(late(&mut pair, held), (1, 1));
@@ -435,7 +438,7 @@ fn what_comes_before_the_first_frame_is_too_late() {
 fn packets(pair: &mut Pair, camera: &mut Camera) -> Vec<Vec<u8>> {
     let now = pair.now;
     let batch = camera.frame(now);
-    let side = &mut pair.sides[0];
+    let side = &mut pair.ends[0];
     side.write(now, VIDEO, 0, &batch);
     let mut sent = Vec::new();
     while side.peek(now).is_some() {
@@ -451,10 +454,10 @@ fn an_application_speaks_through_rtcp() {
     let mut pair = Pair::video(13, &link(10));
     let mut camera = Camera::new(0, 500);
     pair.film(&mut camera, 300);
-    assert!(pair.sides[0].send_app(pair.now, *b"oxid", 3, &[1, 2, 3, 4]));
+    assert!(pair.ends[0].send_app(pair.now, *b"oxid", 3, &[1, 2, 3, 4]));
     pair.film(&mut camera, 100);
     let has = |it: &Event| matches!(it, Event::App { name, subtype: 3, data, .. } if name == b"oxid" && data[..] == [1, 2, 3, 4]);
-    assert!(pair.events[1].iter().any(has));
+    assert!(pair.ends[1].events.iter().any(has));
 }
 
 #[test]
@@ -462,7 +465,7 @@ fn without_reduced_size_feedback_is_behind_a_report() {
     let mut pair = Pair::video(14, &link(10).loss(percent(5)));
     let mut section = video();
     section.feedback.reduced_size = false;
-    pair.sides[1].set_section(VIDEO, section);
+    pair.ends[1].set_section(VIDEO, section);
     let mut camera = Camera::new(0, 3000);
     let mut buf = Vec::new();
     let mut seen = 0;
@@ -470,7 +473,7 @@ fn without_reduced_size_feedback_is_behind_a_report() {
         pair.film(&mut camera, 33);
         pair.now += ms(101);
         buf.clear();
-        while pair.sides[1].poll_rtcp(pair.now, 1200, &mut buf) {
+        while pair.ends[1].poll_rtcp(pair.now, 1200, &mut buf) {
             let first = rtcp::Compound::parse(&buf).unwrap().next().unwrap();
             assert!(matches!(first, rtcp::Rtcp::Report(_)));
             seen += 1;
@@ -485,8 +488,12 @@ fn without_reduced_size_feedback_is_behind_a_report() {
 fn each_frame_that_can_be_read_is_told() {
     let link = Link::new(1).delay(ms(10)).jitter(ms(30));
     let mut pair = Pair::video(5, &link);
-    pair.reads_when_told = true;
+    pair.ends[1].reads_when_told = true;
     let mut camera = Camera::new(0, 3000);
     pair.film(&mut camera, 3000);
-    assert!(pair.frames[1].len() > 80, "{}", pair.frames[1].len());
+    assert!(
+        pair.ends[1].frames.len() > 80,
+        "{}",
+        pair.ends[1].frames.len()
+    );
 }

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use crate::{
     AlertDescription, CipherSuite, Config, Connection, Error, Event, Failure, Group, Initiator,
-    KeyType, Role, SignatureScheme, State, Version,
+    KeyType,
+    Role::{self, Client, Server},
+    SignatureScheme, State, Version,
     message::{
         ClientHello, Extensions, Fragment, HelloVerifyRequest, Kind, Message, ServerHello,
         extension,
@@ -13,7 +15,7 @@ use crate::{
     tests::{
         peer::{Edit, each},
         support::{
-            End, Pair, VERSIONS, certificate, config, config_of, fingerprint, ms, other, perfect,
+            Pair, Side, VERSIONS, certificate, config, config_of, fingerprint, ms, other, perfect,
             plain, records,
         },
     },
@@ -43,17 +45,17 @@ fn server_hello(change: impl Fn(&mut ServerHello<'_>) + 'static) -> Edit {
 /// What the honest end says when the other one edits its messages.
 fn cause(client: Config, server: Config, liar: Role, judge: Role, edit: Edit) -> Failure {
     let mut pair = Pair::new(client, server);
-    pair.end(liar).connection.edit = Some(edit);
+    pair[liar].connection.edit = Some(edit);
     pair.start();
     pair.run(Duration::from_secs(60), &mut perfect());
-    match pair.end(judge).events[..] {
+    match pair[judge].events[..] {
         [Event::Failed { cause }] => cause,
         ref other => panic!("{other:?}"),
     }
 }
 
 fn client_refuses(client: Config, server: Config, edit: Edit) -> Failure {
-    cause(client, server, Role::Server, Role::Client, edit)
+    cause(client, server, Server, Client, edit)
 }
 
 #[test]
@@ -85,20 +87,20 @@ fn a_group_or_scheme_that_was_not_offered_is_refused() {
         extensions.set(extension::SUPPORTED_GROUPS, &[0, 2, 0, 23]);
     });
     let client = config(0).groups(&[Group::X25519]);
-    let seen = cause(client, config(1), Role::Client, Role::Client, edit);
+    let seen = cause(client, config(1), Client, Client, edit);
     assert_eq!(seen, illegal);
 
     let edit = client_extensions(|extensions| {
         extensions.set(extension::SIGNATURE_ALGORITHMS, &[0, 2, 4, 3]);
     });
     let client = config(0).signature_schemes(&[SignatureScheme::EcdsaSecp384r1Sha384]);
-    let seen = cause(client, config(1), Role::Client, Role::Client, edit);
+    let seen = cause(client, config(1), Client, Client, edit);
     assert_eq!(seen, illegal);
 
     // The client signs with a scheme that the server does not accept.
     let edit = each(13, |draft| draft.body = vec![1, 64, 0, 2, 4, 3, 0, 0]);
     let server = config(1).signature_schemes(&[SignatureScheme::EcdsaSecp384r1Sha384]);
-    let seen = cause(config(0), server, Role::Server, Role::Server, edit);
+    let seen = cause(config(0), server, Server, Server, edit);
     assert_eq!(seen, illegal);
 }
 
@@ -173,11 +175,11 @@ fn the_extended_master_secret_can_be_required() {
     assert_eq!(client_refuses(strict(0), config(1), edit), failure);
     let remove =
         || client_extensions(|extensions| extensions.remove(extension::EXTENDED_MASTER_SECRET));
-    let seen = cause(config(0), strict(1), Role::Client, Role::Server, remove());
+    let seen = cause(config(0), strict(1), Client, Server, remove());
     assert_eq!(seen, failure);
     // Where nobody requires it, both do without.
     let mut pair = Pair::plain();
-    pair.client.connection.edit = Some(remove());
+    pair[Client].connection.edit = Some(remove());
     pair.connect();
 }
 
@@ -214,7 +216,7 @@ fn a_client_hello_that_offers_nothing_of_use_is_doubted() {
             draft.body.clear();
             hello.write(&mut draft.body);
         });
-        let seen = cause(config(0), config(1), Role::Client, Role::Server, edit);
+        let seen = cause(config(0), config(1), Client, Server, edit);
         assert_eq!(seen, Failure::AlertSent(alert));
     }
 }
@@ -222,7 +224,7 @@ fn a_client_hello_that_offers_nothing_of_use_is_doubted() {
 #[test]
 fn a_client_without_a_certificate_is_refused() {
     let edit = each(11, |draft| draft.body = vec![0, 0, 0]);
-    let seen = cause(config(0), config(1), Role::Client, Role::Server, edit);
+    let seen = cause(config(0), config(1), Client, Server, edit);
     let failure = AlertDescription::HANDSHAKE_FAILURE;
     assert_eq!(seen, Failure::AlertSent(failure));
     let edit = each(11, |draft| draft.body = vec![0, 0, 0]);
@@ -233,12 +235,12 @@ fn a_client_without_a_certificate_is_refused() {
 /// What is right, but in the clear, proves nothing.
 #[test]
 fn a_finished_in_the_clear_counts_for_nothing() {
-    for liar in [Role::Client, Role::Server] {
+    for liar in [Client, Server] {
         let mut pair = Pair::plain();
-        pair.end(liar).connection.edit = Some(each(20, |draft| draft.epoch = 0));
+        pair[liar].connection.edit = Some(each(20, |draft| draft.epoch = 0));
         pair.start();
         pair.run(Duration::from_secs(200), &mut perfect());
-        let events = &pair.end(other(liar)).events;
+        let events = &pair[other(liar)].events;
         assert!(matches!(events[..], [Event::Failed { .. }]), "{events:?}");
     }
 }
@@ -248,7 +250,7 @@ fn a_finished_in_the_clear_counts_for_nothing() {
 fn a_hello_with_a_good_cookie_is_doubted() {
     let client = config(0).cipher_suites(&[CipherSuite::EcdheEcdsaAes128Gcm]);
     let server = config(1).cipher_suites(&[CipherSuite::EcdheEcdsaAes256Gcm]);
-    let (liar, judge) = (Role::Client, Role::Server);
+    let (liar, judge) = (Client, Server);
     let seen = cause(
         client,
         server.cookie_exchange(true),
@@ -278,13 +280,13 @@ fn other_messages_under_the_keys_end_it() {
         (16, Failure::HandshakeTimeout),
     ] {
         let mut pair = Pair::plain();
-        pair.client.connection.edit = Some(each(kind, move |draft| match kind {
+        pair[Client].connection.edit = Some(each(kind, move |draft| match kind {
             20 => draft.kind = 15,
             _ => draft.epoch = 1,
         }));
         pair.start();
         pair.run(Duration::from_secs(200), &mut perfect());
-        assert_eq!(pair.server.events, [Event::Failed { cause }], "{kind}");
+        assert_eq!(pair[Server].events, [Event::Failed { cause }], "{kind}");
     }
 }
 
@@ -299,31 +301,31 @@ fn data_and_alerts_before_finished_wait_for_it() {
             let last = records(&datagram)
                 .iter()
                 .any(|(header, _)| header.epoch == 1);
-            if role == Role::Server && last {
+            if role == Server && last {
                 finished.push(datagram);
                 return Vec::new();
             }
             vec![(ms(10), datagram)]
         });
-        assert_eq!(pair.server.events, [Event::Connected]);
+        assert_eq!(pair[Server].events, [Event::Connected]);
         let now = pair.now;
         let mut early = match close {
-            false => pair.server.seal(b"early"),
+            false => pair[Server].seal(b"early"),
             true => {
                 let mut buf = Vec::new();
-                pair.server.connection.close(now);
-                while pair.server.connection.poll_transmit(now, 1200, &mut buf) {}
+                pair[Server].connection.close(now);
+                while pair[Server].connection.poll_transmit(now, 1200, &mut buf) {}
                 buf
             }
         };
-        pair.client.handle(now, &mut early);
-        assert!(pair.client.events.is_empty() && pair.client.received.is_empty());
-        pair.client.handle(now, &mut finished.remove(0));
-        assert_eq!(pair.client.events.first(), Some(&Event::Connected));
+        pair[Client].handle(now, &mut early);
+        assert!(pair[Client].events.is_empty() && pair[Client].received.is_empty());
+        pair[Client].handle(now, &mut finished.remove(0));
+        assert_eq!(pair[Client].events.first(), Some(&Event::Connected));
         match close {
-            false => assert_eq!(pair.client.received, [b"early"]),
+            false => assert_eq!(pair[Client].received, [b"early"]),
             true => assert_eq!(
-                pair.client.events[1],
+                pair[Client].events[1],
                 Event::Closed {
                     by: Initiator::Remote
                 }
@@ -348,11 +350,11 @@ fn what_is_held_is_bounded() {
             length: 0,
         };
         let mut early = crate::tests::support::record(header, &[7; 1_000]);
-        pair.client.handle(now, &mut early);
-        let (count, bytes) = pair.client.connection.held();
+        pair[Client].handle(now, &mut early);
+        let (count, bytes) = pair[Client].connection.held();
         assert!(count <= 32 && bytes <= 16 << 10, "{count} {bytes}");
     }
-    assert!(pair.client.connection.held().0 > 0);
+    assert!(pair[Client].connection.held().0 > 0);
     pair.run(Duration::from_secs(60), &mut perfect());
     pair.assert_connected();
 }
@@ -381,32 +383,32 @@ fn payload_that_waits_for_the_fingerprints_is_bounded() {
         let [ours, theirs] = configs;
         let mut pair = Pair::bare(ours, theirs);
         let now = pair.now;
-        pair.client.expect(now, &[server]);
+        pair[Client].expect(now, &[server]);
         pair.start();
         pair.run(ms(500), &mut perfect());
-        assert!(pair.client.connection.is_connected());
+        assert!(pair[Client].connection.is_connected());
         let now = pair.now;
         for length in sent {
-            let mut record = pair.client.seal(&vec![7; *length]);
-            pair.server.handle(now, &mut record);
+            let mut record = pair[Client].seal(&vec![7; *length]);
+            pair[Server].handle(now, &mut record);
         }
-        assert!(pair.server.received.is_empty() && !pair.server.connection.is_connected());
-        pair.server.expect(now, &[client]);
-        let came: Vec<_> = pair.server.received.iter().map(Vec::len).collect();
+        assert!(pair[Server].received.is_empty() && !pair[Server].connection.is_connected());
+        pair[Server].expect(now, &[client]);
+        let came: Vec<_> = pair[Server].received.iter().map(Vec::len).collect();
         assert_eq!(came, held, "{version:?}");
         // What is counted is payload.
         let counted = |it: &crate::Stats| (it.records_sent, it.bytes_sent);
         let total: usize = sent.iter().sum();
-        let stats = pair.client.connection.stats();
+        let stats = pair[Client].connection.stats();
         assert_eq!(counted(&stats), (sent.len() as u64, total as u64));
-        let stats = pair.server.connection.stats();
+        let stats = pair[Server].connection.stats();
         let total: usize = held.iter().sum();
         let received = (stats.records_received, stats.bytes_received);
         assert_eq!(received, (held.len() as u64, total as u64));
-        let room = pair.server.connection.headroom();
+        let room = pair[Server].connection.headroom();
         let mut buf = vec![0; 5 + room + 3];
-        pair.server.connection.seal(&mut buf, 5).unwrap();
-        assert_eq!(counted(&pair.server.connection.stats()), (1, 3));
+        pair[Server].connection.seal(&mut buf, 5).unwrap();
+        assert_eq!(counted(&pair[Server].connection.stats()), (1, 3));
     }
 }
 
@@ -415,8 +417,8 @@ fn payload_that_waits_for_the_fingerprints_is_bounded() {
 fn hellos_come_in_the_clear_alone() {
     let mut pair = Pair::plain();
     pair.start();
-    for role in [Role::Client, Role::Server] {
-        let handshake = pair.end(role).connection.handshake();
+    for role in [Client, Server] {
+        let handshake = pair[role].connection.handshake();
         for kind in [1, 2, 11, 20] {
             for epoch in 0..4 {
                 let expected = epoch == 0 && kind != 20;
@@ -438,10 +440,10 @@ fn hellos_come_in_the_clear_alone() {
     };
     fragment.write(&mut early);
     let now = pair.now;
-    pair.client.handle(now, &mut plain(0, &early));
+    pair[Client].handle(now, &mut plain(0, &early));
     pair.run(ms(1), &mut |_, _| Vec::new());
     let cause = Failure::AlertSent(AlertDescription::UNEXPECTED_MESSAGE);
-    assert_eq!(pair.client.events, [Event::Failed { cause }]);
+    assert_eq!(pair[Client].events, [Event::Failed { cause }]);
 }
 
 /// The caps themselves: 32 records, and 16 KiB.
@@ -467,10 +469,10 @@ fn early_records_are_held_up_to_the_last_byte() {
                 length: 0,
             };
             let mut early = crate::tests::support::record(header, &vec![7; length]);
-            pair.client.handle(now, &mut early);
+            pair[Client].handle(now, &mut early);
         }
-        assert_eq!(pair.client.connection.held(), expected, "{length}");
-        let peak = pair.client.connection.stats().reassembly_peak;
+        assert_eq!(pair[Client].connection.held(), expected, "{length}");
+        let peak = pair[Client].connection.stats().reassembly_peak;
         assert_eq!(peak, expected.1 as u64, "nothing else is held");
     }
 }
@@ -489,8 +491,8 @@ fn a_role_is_taken_of_a_first_hello_alone() {
             cookie: &[7; 8],
         }),
     );
-    pair.client.handle(now, &mut plain(9, &hello));
-    assert_eq!(pair.client.connection.role(), Some(Role::Client));
+    pair[Client].handle(now, &mut plain(9, &hello));
+    assert_eq!(pair[Client].connection.role(), Some(Client));
     pair.run(Duration::from_secs(5), &mut perfect());
     pair.assert_connected();
     let now = pair.now;
@@ -502,7 +504,7 @@ fn a_role_is_taken_of_a_first_hello_alone() {
     let piece = [&[1, 0, 0, 90, 0, 0, 0, 0, 0, 0, 0, 1][..], &[0xFE]].concat();
     stranger.handle_datagram(now, &mut plain(1, &piece), &mut |_: &mut [u8]| {});
     assert_eq!((stranger.role(), stranger.held_messages()), (None, 90));
-    stranger.set_role(now, Role::Client).unwrap();
+    stranger.set_role(now, Client).unwrap();
     assert_eq!(stranger.held_messages(), 0);
 }
 
@@ -513,22 +515,21 @@ fn repetitions_in_the_clear_do_not_amplify() {
     let mut hello = None;
     pair.start();
     pair.run(ms(25), &mut |from, datagram| {
-        if from == Role::Client && hello.is_none() {
+        if from == Client && hello.is_none() {
             hello = Some(datagram.clone());
         }
         match from {
-            Role::Client => vec![(ms(10), datagram)],
-            Role::Server => Vec::new(),
+            Client => vec![(ms(10), datagram)],
+            Server => Vec::new(),
         }
     });
     let hello = hello.unwrap();
     let (start, mut sent) = (pair.now, 0);
     for later in [1, 100, 400, 600] {
         let now = start + ms(later);
-        pair.server.handle(now, &mut hello.clone());
+        pair[Server].handle(now, &mut hello.clone());
         let mut any = false;
-        while pair
-            .server
+        while pair[Server]
             .connection
             .poll_transmit(now, 1200, &mut Vec::new())
         {
@@ -537,7 +538,7 @@ fn repetitions_in_the_clear_do_not_amplify() {
         assert_eq!(any, later == 600, "{later}");
         sent += u64::from(any);
     }
-    assert_eq!(pair.server.connection.stats().retransmissions, sent);
+    assert_eq!(pair[Server].connection.stats().retransmissions, sent);
 }
 
 /// A flood of the smallest pieces of the peer's flight, as long as a handshake may take, brings little more than the clock does.
@@ -545,13 +546,13 @@ fn repetitions_in_the_clear_do_not_amplify() {
 fn a_flood_of_repetitions_brings_little() {
     let flood = |piece: &[u8]| {
         let mut pair = Pair::plain();
-        pair.server.connection.set_round_trip(ms(1));
+        pair[Server].connection.set_round_trip(ms(1));
         pair.start();
         pair.run(ms(15), &mut |from, datagram| match from {
-            Role::Client => vec![(ms(10), datagram)],
-            Role::Server => Vec::new(),
+            Client => vec![(ms(10), datagram)],
+            Server => Vec::new(),
         });
-        let (start, server, mut sent) = (pair.now, &mut pair.server, 0);
+        let (start, server, mut sent) = (pair.now, &mut pair[Server], 0);
         for tick in 0..3_900 {
             let now = start + ms(30 * tick);
             server.connection.handle_timeout(now);
@@ -586,7 +587,7 @@ fn cookies_of_1_2_are_answered_once() {
     };
     let drained = |pair: &mut Pair| {
         let (now, mut count) = (pair.now, 0);
-        let client = &mut pair.client.connection;
+        let client = &mut pair[Client].connection;
         while client.poll_transmit(now, 1200, &mut Vec::new()) {
             count += 1;
         }
@@ -597,21 +598,20 @@ fn cookies_of_1_2_are_answered_once() {
     assert!(drained(&mut pair) > 0);
     let now = pair.now;
     for (sequence, cookie, answered) in [(1, 6, false), (0, 7, true), (1, 7, false), (1, 8, true)] {
-        pair.client
-            .handle(now, &mut request(sequence, &[cookie; 8]));
+        pair[Client].handle(now, &mut request(sequence, &[cookie; 8]));
         assert_eq!(drained(&mut pair) > 0, answered, "{sequence} {cookie}");
     }
     // Who speaks 1.3 alone learns from it why nobody answers.
     let mut pair = Pair::new(config_of(Version::Dtls13, 0), config(1));
     pair.start();
     assert!(drained(&mut pair) > 0);
-    pair.client.handle(now, &mut request(0, &[7; 8]));
+    pair[Client].handle(now, &mut request(0, &[7; 8]));
     assert_eq!(drained(&mut pair), 0);
     let at = now + Duration::from_secs(5);
-    pair.client.connection.handle_timeout(at);
-    pair.client.drain();
+    pair[Client].connection.handle_timeout(at);
+    pair[Client].drain();
     let cause = Failure::AlertSent(AlertDescription::PROTOCOL_VERSION);
-    assert_eq!(pair.client.events, [Event::Failed { cause }]);
+    assert_eq!(pair[Client].events, [Event::Failed { cause }]);
 }
 
 /// RFC 6347 §4.2.1: a cookie is the one that this server bakes for this client, and for nobody else.
@@ -622,7 +622,7 @@ fn cookies_of_1_2_are_bound_to_their_context() {
     let mut hellos = Vec::new();
     pair.start();
     pair.run(ms(60), &mut |from, datagram| {
-        if from == Role::Client {
+        if from == Client {
             hellos.push(datagram.clone());
         }
         vec![(ms(10), datagram)]
@@ -643,10 +643,12 @@ fn cookies_of_1_2_are_bound_to_their_context() {
     ] {
         // The same seed, so the same key.
         let mut pair = Pair::new(config(0), server(context));
-        pair.server.connection.start(pair.now);
         let (now, mut answer) = (pair.now, Vec::new());
-        pair.server.handle(now, &mut hello.clone());
-        let answered = pair.server.connection.poll_transmit(now, 1200, &mut answer);
+        pair[Server].connection.start(now);
+        pair[Server].handle(now, &mut hello.clone());
+        let answered = pair[Server]
+            .connection
+            .poll_transmit(now, 1200, &mut answer);
         assert!(answered);
         let kind = if taken { 2 } else { 3 };
         assert_eq!(records(&answer)[0].1[0], kind, "{context:?}");
@@ -661,17 +663,16 @@ fn alerts_that_wait_are_bounded() {
     let now = pair.now;
     for sequence in 9..14 {
         let request = [0, 0, 0, 0, 0, sequence, 0, 0, 0, 0, 0, 0];
-        let asking = &mut pair.server.connection;
+        let asking = &mut pair[Server].connection;
         let mut request = asking.protected(1, record::HANDSHAKE, &request);
-        pair.client.handle(now, &mut request);
+        pair[Client].handle(now, &mut request);
     }
-    let before = pair.client.connection.stats().alerts_sent;
-    while pair
-        .client
+    let before = pair[Client].connection.stats().alerts_sent;
+    while pair[Client]
         .connection
         .poll_transmit(now, 1200, &mut Vec::new())
     {}
-    let after = pair.client.connection.stats().alerts_sent;
+    let after = pair[Client].connection.stats().alerts_sent;
     assert_eq!(after - before, 2);
 }
 
@@ -726,18 +727,13 @@ fn a_stranger_does_nothing_to_who_has_not_begun() {
     }
     for (version, role) in VERSIONS
         .into_iter()
-        .flat_map(|version| [Role::Client, Role::Server].map(|role| (version, role)))
+        .flat_map(|version| [Client, Server].map(|role| (version, role)))
     {
         let mut pair = Pair::new(config_of(version, 0), config_of(version, 1));
         // One with its role, and one that does not know it yet.
-        let bare = Connection::new(config_of(version, 2), [3; 32], pair.now);
-        let bare = End {
-            connection: bare,
-            events: Vec::new(),
-            received: Vec::new(),
-        };
+        let bare = Side::new(config_of(version, 2), 3, pair.now);
         let now = pair.now;
-        let mut ends = [pair.end(role), &mut { bare }];
+        let mut ends = [&mut pair[role], &mut { bare }];
         for datagram in noise.iter().cycle().take(3 * noise.len()) {
             for end in &mut ends {
                 end.handle(now, &mut datagram.clone());
@@ -764,9 +760,9 @@ fn nothing_is_acknowledged_in_1_2() {
         let mut contents = records.iter().map(|(header, _)| header.content_type);
         assert!(contents.all(|it| it != record::ACK));
         let is_last = records.iter().any(|(header, _)| header.epoch == 1);
-        last_flights += usize::from(from == Role::Server && is_last);
+        last_flights += usize::from(from == Server && is_last);
         // The server's last flight is lost once: the client says its own again.
-        match from == Role::Server && last_flights == 1 {
+        match from == Server && last_flights == 1 {
             true => Vec::new(),
             false => vec![(ms(10), datagram)],
         }
@@ -781,9 +777,9 @@ fn payload_of_the_client_ends_the_servers_last_flight() {
     let mut pair = Pair::plain();
     pair.start();
     pair.run(Duration::from_secs(60), &mut perfect());
-    assert!(pair.server.connection.flight().is_some());
+    assert!(pair[Server].connection.flight().is_some());
     pair.exchange();
-    assert!(pair.server.connection.flight().is_none());
+    assert!(pair[Server].connection.flight().is_none());
 }
 
 /// Payload that does not wait for the answer (RFC 7918) says nothing about a flight that has not left.
@@ -793,11 +789,11 @@ fn payload_with_finished_does_not_end_the_servers_last_flight() {
     pair.start();
     pair.run(ms(25), &mut perfect());
     let now = pair.now;
-    let client = &mut pair.client.connection;
+    let client = &mut pair[Client].connection;
     let mut early = client.protected(1, record::APPLICATION_DATA, b"early");
-    pair.server.handle(now, &mut early);
+    pair[Server].handle(now, &mut early);
     pair.run(Duration::from_secs(5), &mut perfect());
-    assert_eq!(std::mem::take(&mut pair.server.received), [b"early"]);
+    assert_eq!(std::mem::take(&mut pair[Server].received), [b"early"]);
     pair.assert_connected();
 }
 
@@ -812,7 +808,7 @@ fn nothing_comes_again_behind_a_close() {
                 pair.run(ms(5), &mut perfect());
             }
             let now = pair.now;
-            let client = &mut pair.client.connection;
+            let client = &mut pair[Client].connection;
             client.close(now);
             assert_eq!(client.flight(), None);
             let (mut contents, mut buf) = (Vec::new(), Vec::new());
@@ -846,13 +842,13 @@ fn other_messages_than_hellos_are_unexpected_whatever_they_say() {
     });
     for (version, role) in VERSIONS
         .into_iter()
-        .flat_map(|version| [Role::Client, Role::Server].map(|role| (version, role)))
+        .flat_map(|version| [Client, Server].map(|role| (version, role)))
     {
         let config = |which| config_of(version, which).doubt(Duration::ZERO);
         let mut pair = Pair::new(config(0), config(1));
         pair.start();
         let now = pair.now;
-        let end = pair.end(role);
+        let end = &mut pair[role];
         for mut piece in pieces.clone() {
             end.handle(now, &mut piece);
         }
@@ -893,15 +889,15 @@ fn without_patience_the_first_fault_ends_it() {
         for (patience, ends) in [(Duration::ZERO, true), (Duration::from_secs(5), false)] {
             let mut pair = Pair::new(config(0), config(1).doubt(patience));
             let now = pair.now;
-            let connection = &mut pair.server.connection;
-            connection.set_role(now, Role::Server).unwrap();
+            let connection = &mut pair[Server].connection;
+            connection.set_role(now, Server).unwrap();
             connection.start(now);
-            pair.server.handle(now, &mut datagram.clone());
+            pair[Server].handle(now, &mut datagram.clone());
             let later = now + Duration::from_secs(6);
-            pair.server.connection.handle_timeout(later);
-            pair.server.drain();
-            let failed = pair.server.events == [Event::Failed { cause }];
-            assert_eq!(failed, ends, "{patience:?} {:?}", pair.server.events);
+            pair[Server].connection.handle_timeout(later);
+            pair[Server].drain();
+            let failed = pair[Server].events == [Event::Failed { cause }];
+            assert_eq!(failed, ends, "{patience:?} {:?}", pair[Server].events);
         }
     }
 }
@@ -916,46 +912,42 @@ fn alerts_under_the_keys_count() {
     ] {
         let mut pair = Pair::plain();
         pair.connect();
-        let mut alert = pair.client.connection.protected(1, record::ALERT, &body);
+        let mut alert = pair[Client].connection.protected(1, record::ALERT, &body);
         let now = pair.now;
-        pair.server.handle(now, &mut alert);
-        let over = pair.server.connection.state() != State::Connected;
+        pair[Server].handle(now, &mut alert);
+        let over = pair[Server].connection.state() != State::Connected;
         assert_eq!(over, end, "{body:?}");
         // A level of 3 is none.
-        let heard = pair.server.connection.stats().alerts_received;
+        let heard = pair[Server].connection.stats().alerts_received;
         assert_eq!(heard, u64::from(body != [3, 40]), "{body:?}");
         if body == [2, 40] {
             let cause = Failure::AlertReceived(40.into());
-            assert_eq!(pair.server.events[1], Event::Failed { cause });
+            assert_eq!(pair[Server].events[1], Event::Failed { cause });
         }
     }
 }
 
 #[test]
 fn renegotiation_under_the_keys_is_refused_and_the_association_goes_on() {
-    for (role, kind) in [(Role::Client, 0), (Role::Server, 1), (Role::Server, 14)] {
+    for (role, kind) in [(Client, 0), (Server, 1), (Server, 14)] {
         let mut pair = Pair::plain();
         pair.connect();
         let now = pair.now;
         let request = [kind, 0, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0];
-        let asking = &mut pair.end(other(role)).connection;
+        let asking = &mut pair[other(role)].connection;
         let mut request = asking.protected(1, record::HANDSHAKE, &request);
-        pair.end(role).handle(now, &mut request);
+        pair[role].handle(now, &mut request);
         let mut answer = Vec::new();
-        let answered = pair
-            .end(role)
-            .connection
-            .poll_transmit(now, 1200, &mut answer);
+        let answered = pair[role].connection.poll_transmit(now, 1200, &mut answer);
         assert_eq!(answered, kind < 2);
         assert!(
-            !pair
-                .end(role)
+            !pair[role]
                 .connection
                 .poll_transmit(now, 1200, &mut Vec::new())
         );
         if answered {
             // RFC 5246 §7.2.2: a warning, `no_renegotiation`.
-            let said = pair.end(other(role)).connection.opened(now, &answer);
+            let said = pair[other(role)].connection.opened(now, &answer);
             assert_eq!(said, (record::ALERT, vec![1, 100]));
         }
         pair.exchange();
@@ -968,20 +960,20 @@ fn the_end_of_the_numbers_ends_the_association_and_the_peer_hears_of_it() {
     let mut pair = Pair::plain();
     pair.connect();
     let now = pair.now;
-    pair.client.connection.exhaust(1, 18);
+    pair[Client].connection.exhaust(1, 18);
     for _ in 0..2 {
-        let mut record = pair.client.seal(b"x");
-        pair.server.handle(now, &mut record);
+        let mut record = pair[Client].seal(b"x");
+        pair[Server].handle(now, &mut record);
     }
-    assert_eq!(pair.server.received.len(), 2);
-    let mut buf = vec![0; pair.client.connection.headroom()];
-    let refused = pair.client.connection.seal(&mut buf, 0);
+    assert_eq!(pair[Server].received.len(), 2);
+    let mut buf = vec![0; pair[Client].connection.headroom()];
+    let refused = pair[Client].connection.seal(&mut buf, 0);
     assert_eq!(refused, Err(Error::KeyExhausted));
     let mut alert = Vec::new();
-    assert!(pair.client.connection.poll_transmit(now, 1200, &mut alert));
-    pair.server.handle(now, &mut alert);
+    assert!(pair[Client].connection.poll_transmit(now, 1200, &mut alert));
+    pair[Server].handle(now, &mut alert);
     let cause = Failure::AlertReceived(AlertDescription::INTERNAL_ERROR);
-    assert_eq!(pair.server.events[1], Event::Failed { cause });
+    assert_eq!(pair[Server].events[1], Event::Failed { cause });
     let sent = Failure::KeyExhausted.sent_alert();
     assert_eq!(sent, cause.received_alert());
 }

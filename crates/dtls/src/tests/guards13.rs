@@ -3,7 +3,9 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use crate::{
-    AlertDescription, CipherSuite, Config, Event, Failure, Group, Role, SignatureScheme, Version,
+    AlertDescription, CipherSuite, Config, Event, Failure, Group,
+    Role::{self, Client, Server},
+    SignatureScheme, Version,
     message::{ClientHello, Extensions, Fragment, KeyShareEntry, ServerHello, extension},
     tests::{
         peer::{Draft, Edit, each},
@@ -38,12 +40,12 @@ fn body(kind: u8, change: impl Fn(&mut Vec<u8>) + 'static) -> Edit {
 /// What `judge` says when `liar` edits its messages.
 fn cause(client: Config, server: Config, liar: Role, judge: Role, edit: Edit) -> Failure {
     let mut pair = Pair::new(client, server);
-    pair.end(liar).connection.edit = Some(edit);
+    pair[liar].connection.edit = Some(edit);
     pair.start();
     pair.run(Duration::from_secs(60), &mut perfect());
     // One alert says why.
-    assert!(pair.end(judge).connection.stats().alerts_sent <= 1);
-    match pair.end(judge).events[..] {
+    assert!(pair[judge].connection.stats().alerts_sent <= 1);
+    match pair[judge].events[..] {
         [Event::Failed { cause }] => cause,
         ref other => panic!("{other:?}"),
     }
@@ -129,7 +131,7 @@ fn a_server_hello_that_answers_what_was_not_offered_is_refused() {
         ),
     ];
     for (change, alert) in cases {
-        refused(Role::Server, server_hello(change), alert);
+        refused(Server, server_hello(change), alert);
     }
 }
 
@@ -138,7 +140,7 @@ fn a_suite_or_version_that_the_client_did_not_offer_is_refused() {
     let client = config_1_3(0).cipher_suites(&[CipherSuite::Aes128Gcm]);
     let edit = server_hello(|hello| hello.cipher_suite = 0x1303);
     let illegal = Failure::AlertSent(AlertDescription::ILLEGAL_PARAMETER);
-    let seen = cause(client, config_1_3(1), Role::Server, Role::Client, edit);
+    let seen = cause(client, config_1_3(1), Server, Client, edit);
     assert_eq!(seen, illegal);
     // A client of 1.2 alone is answered 1.3.
     let edit = server_hello(|hello| {
@@ -147,14 +149,14 @@ fn a_suite_or_version_that_the_client_did_not_offer_is_refused() {
             .set(extension::SUPPORTED_VERSIONS, &[0xFE, 0xFC]);
     });
     let unsupported = Failure::AlertSent(AlertDescription::UNSUPPORTED_EXTENSION);
-    let seen = cause(config(0), config(1), Role::Server, Role::Client, edit);
+    let seen = cause(config(0), config(1), Server, Client, edit);
     assert_eq!(seen, unsupported);
 }
 
 /// A share of a wrong length, or of low order, ends it at once.
 #[test]
 fn bad_shares_end_the_handshake() {
-    for (liar, kind) in [(Role::Client, 1), (Role::Server, 2)] {
+    for (liar, kind) in [(Client, 1), (Server, 2)] {
         for group in Group::ALL {
             let edit: Edit = if kind == 1 {
                 client_hello(move |hello| {
@@ -264,7 +266,7 @@ fn a_client_hello_that_contradicts_itself_is_doubted() {
         ),
     ];
     for (change, alert) in cases {
-        refused(Role::Client, client_hello(change), alert);
+        refused(Client, client_hello(change), alert);
     }
 }
 
@@ -273,7 +275,7 @@ fn a_client_hello_that_contradicts_itself_is_doubted() {
 #[test]
 fn an_old_session_is_passed_over() {
     let mut pair = Pair::new(config_1_3(0), config_1_3(1));
-    pair.client.connection.edit = Some(client_hello(|hello| hello.session_id = &[7; 32]));
+    pair[Client].connection.edit = Some(client_hello(|hello| hello.session_id = &[7; 32]));
     pair.connect();
     pair.exchange();
 }
@@ -316,11 +318,11 @@ fn encrypted_extensions_answer_what_was_offered_in_their_place() {
             AlertDescription::ILLEGAL_PARAMETER,
         ),
     ] {
-        refused(Role::Server, answers(kind, contents), alert);
+        refused(Server, answers(kind, contents), alert);
     }
     let client = config_1_3(0).alpn(&[]);
     let edit = answers(extension::ALPN, b"\0\x07\x06webrtc");
-    let seen = cause(client, config_1_3(1), Role::Server, Role::Client, edit);
+    let seen = cause(client, config_1_3(1), Server, Client, edit);
     assert_eq!(
         seen,
         Failure::AlertSent(AlertDescription::UNSUPPORTED_EXTENSION)
@@ -347,20 +349,20 @@ fn certificates_and_their_requests_are_in_order() {
             AlertDescription::ILLEGAL_PARAMETER,
         ),
     ] {
-        refused(Role::Server, request(contents), alert);
+        refused(Server, request(contents), alert);
     }
-    for liar in [Role::Client, Role::Server] {
+    for liar in [Client, Server] {
         let none = match liar {
-            Role::Client => AlertDescription::CERTIFICATE_REQUIRED,
-            Role::Server => AlertDescription::DECODE_ERROR,
+            Client => AlertDescription::CERTIFICATE_REQUIRED,
+            Server => AlertDescription::DECODE_ERROR,
         };
         let judged = |edit: Edit, alert| {
             let mut pair = Pair::new(config_1_3(0), config_1_3(1));
-            pair.end(liar).connection.edit = Some(edit);
+            pair[liar].connection.edit = Some(edit);
             pair.start();
             pair.run(Duration::from_secs(60), &mut perfect());
             let cause = Failure::AlertSent(alert);
-            assert_eq!(pair.end(other(liar)).events, [Event::Failed { cause }]);
+            assert_eq!(pair[other(liar)].events, [Event::Failed { cause }]);
         };
         judged(body(11, |body| *body = vec![0, 0, 0, 0]), none);
         let context = body(11, |body| {
@@ -381,18 +383,18 @@ fn certificates_and_their_requests_are_in_order() {
         let nonsense = body(11, |body| *body = vec![0, 0, 0, 6, 0, 0, 1, 7, 0, 0]);
         let fingerprint = Failure::FingerprintMismatch;
         let mut pair = Pair::new(config_1_3(0), config_1_3(1));
-        pair.end(liar).connection.edit = Some(nonsense);
+        pair[liar].connection.edit = Some(nonsense);
         pair.start();
         pair.run(Duration::from_secs(60), &mut perfect());
         let seen = Event::Failed { cause: fingerprint };
-        assert_eq!(pair.end(other(liar)).events, [seen]);
+        assert_eq!(pair[other(liar)].events, [seen]);
     }
 }
 
 /// Schemes that the certificate's key, the version or our offer do not allow.
 #[test]
 fn signatures_are_made_with_what_is_allowed() {
-    for liar in [Role::Client, Role::Server] {
+    for liar in [Client, Server] {
         for (scheme, alert) in [
             (0x0401_u16, AlertDescription::ILLEGAL_PARAMETER),
             (0x0503, AlertDescription::DECRYPT_ERROR),
@@ -405,7 +407,7 @@ fn signatures_are_made_with_what_is_allowed() {
     }
     let server = config_1_3(1).signature_schemes(&[SignatureScheme::Ed25519]);
     let edit = body(13, |body| *body = vec![0, 0, 8, 0, 13, 0, 4, 0, 2, 4, 3]);
-    let seen = cause(config_1_3(0), server, Role::Server, Role::Server, edit);
+    let seen = cause(config_1_3(0), server, Server, Server, edit);
     assert_eq!(
         seen,
         Failure::AlertSent(AlertDescription::ILLEGAL_PARAMETER)
@@ -419,20 +421,20 @@ fn a_downgrade_is_noticed() {
     for mark in [0, 1] {
         // In the middle somebody takes 1.3 off the client's list.
         let mut pair = Pair::new(both(0), both(1));
-        pair.client.connection.edit = Some(client_hello(|hello| {
+        pair[Client].connection.edit = Some(client_hello(|hello| {
             hello.extensions.remove(extension::SUPPORTED_VERSIONS);
             hello.extensions.remove(extension::KEY_SHARE);
         }));
-        pair.server.connection.edit = Some(server_hello(move |hello| hello.random[31] = mark));
+        pair[Server].connection.edit = Some(server_hello(move |hello| hello.random[31] = mark));
         pair.start();
         pair.run(Duration::from_secs(60), &mut perfect());
         let cause = Failure::AlertSent(AlertDescription::ILLEGAL_PARAMETER);
-        assert_eq!(pair.client.events, [Event::Failed { cause }]);
+        assert_eq!(pair[Client].events, [Event::Failed { cause }]);
     }
     for (client, server) in [(both(0), config(1)), (config(0), both(1))] {
         let mut pair = Pair::new(client, server);
         pair.connect();
-        assert_eq!(pair.client.connection.protocol_version(), Some(0xFEFD));
+        assert_eq!(pair[Client].connection.protocol_version(), Some(0xFEFD));
     }
 }
 
@@ -475,17 +477,17 @@ fn a_retry_asks_for_something_new_and_binds() {
     ];
     for (change, alert) in cases {
         let edit = first(change);
-        let seen = cause(config_1_3(0), asking(), Role::Server, Role::Client, edit);
+        let seen = cause(config_1_3(0), asking(), Server, Client, edit);
         assert_eq!(seen, Failure::AlertSent(alert));
     }
     // Another suite behind it, as if the retry had named it.
     let edit = first(|hello| hello.cipher_suite = 0x1303);
-    let seen = cause(config_1_3(0), asking(), Role::Server, Role::Client, edit);
+    let seen = cause(config_1_3(0), asking(), Server, Client, edit);
     assert_eq!(seen, Failure::AlertSent(A::ILLEGAL_PARAMETER));
     // A group of ours that is not in our configuration.
     let client = config_1_3(0).groups(&[Group::X25519MlKem768, Group::X25519, Group::P384]);
     let edit = first(|hello| hello.extensions.set(51, &[0, 23]));
-    let seen = cause(client, asking(), Role::Server, Role::Client, edit);
+    let seen = cause(client, asking(), Server, Client, edit);
     assert_eq!(seen, Failure::AlertSent(A::ILLEGAL_PARAMETER));
 }
 
@@ -521,7 +523,7 @@ fn cookies_of_1_3_have_a_largest_length() {
     for (length, taken) in [(2_048, true), (2_049, false)] {
         let mut pair = Pair::new(config_1_3(0), config_1_3(1));
         pair.start();
-        let (now, client) = (pair.now, &mut pair.client);
+        let (now, client) = (pair.now, &mut pair[Client]);
         while client.connection.poll_transmit(now, 1200, &mut Vec::new()) {}
         client.handle(now, &mut retry(0, &vec![7; length]));
         let said = client.connection.poll_transmit(now, 1200, &mut Vec::new());
@@ -537,8 +539,7 @@ fn there_is_one_retry() {
     let now = pair.now;
     let says = |pair: &mut Pair| {
         let mut any = false;
-        while pair
-            .client
+        while pair[Client]
             .connection
             .poll_transmit(now, 1200, &mut Vec::new())
         {
@@ -548,13 +549,13 @@ fn there_is_one_retry() {
     };
     assert!(says(&mut pair));
     for answered in [true, false, false] {
-        pair.client.handle(now, &mut retry(0, b"cookie"));
+        pair[Client].handle(now, &mut retry(0, b"cookie"));
         assert_eq!(says(&mut pair), answered);
-        assert_eq!(pair.client.events, []);
+        assert_eq!(pair[Client].events, []);
     }
-    pair.client.handle(now, &mut retry(1, b"another"));
+    pair[Client].handle(now, &mut retry(1, b"another"));
     let cause = Failure::AlertSent(AlertDescription::UNEXPECTED_MESSAGE);
-    assert_eq!(pair.client.events, [Event::Failed { cause }]);
+    assert_eq!(pair[Client].events, [Event::Failed { cause }]);
 }
 
 /// The cookie of a retry is for the client that it was baked for.
@@ -568,7 +569,7 @@ fn cookies_of_1_3_are_bound_to_their_context() {
     let mut said = Vec::new();
     pair.start();
     pair.run(Duration::from_millis(25), &mut |from, datagram| {
-        if from == Role::Client {
+        if from == Client {
             said.push(datagram.clone());
         }
         vec![(Duration::from_millis(10), datagram)]
@@ -579,15 +580,19 @@ fn cookies_of_1_3_are_bound_to_their_context() {
         // The same seed, so the same key.
         let mut pair = Pair::new(config_1_3(0), server(context));
         let now = pair.now;
-        pair.server.connection.start(now);
+        pair[Server].connection.start(now);
         for datagram in &second {
-            pair.server.handle(now, &mut datagram.clone());
+            pair[Server].handle(now, &mut datagram.clone());
         }
         let cause = Failure::AlertSent(AlertDescription::ILLEGAL_PARAMETER);
-        let refused = pair.server.events == [Event::Failed { cause }];
+        let refused = pair[Server].events == [Event::Failed { cause }];
         assert_eq!(refused, !taken, "{context:?}");
         let mut answer = Vec::new();
-        assert!(pair.server.connection.poll_transmit(now, 1200, &mut answer));
+        assert!(
+            pair[Server]
+                .connection
+                .poll_transmit(now, 1200, &mut answer)
+        );
         assert_eq!(answer[0] == 22 && answer[13] == 2, taken, "{context:?}");
     }
 }
@@ -643,11 +648,11 @@ fn the_second_hello_fits_the_retry() {
     for change in cases {
         let server = config_1_3(1).groups(&[Group::P384, Group::X25519]);
         let mut pair = Pair::new(config_1_3(0), server);
-        pair.client.connection.edit = Some(second(change));
+        pair[Client].connection.edit = Some(second(change));
         pair.start();
         pair.run(Duration::from_secs(60), &mut perfect());
         let cause = Failure::AlertSent(AlertDescription::ILLEGAL_PARAMETER);
-        assert_eq!(pair.server.events, [Event::Failed { cause }]);
+        assert_eq!(pair[Server].events, [Event::Failed { cause }]);
     }
     // Without the cookie it is a first hello again, and asked again: nobody connects.
     let edit = second(|hello| hello.extensions.remove(extension::COOKIE));
@@ -655,10 +660,10 @@ fn the_second_hello_fits_the_retry() {
         config_1_3(0).groups(&[Group::X25519, Group::P384]),
         config_1_3(1).groups(&[Group::P384]).cookie_exchange(true),
     );
-    pair.client.connection.edit = Some(edit);
+    pair[Client].connection.edit = Some(edit);
     pair.start();
     pair.run(Duration::from_secs(200), &mut perfect());
-    assert!(!pair.client.events.contains(&Event::Connected));
+    assert!(!pair[Client].events.contains(&Event::Connected));
 }
 
 /// The better group is taken for one round trip more, whatever shares came.
@@ -675,17 +680,17 @@ fn the_servers_preference_decides_not_the_shares() {
             let mut hellos = BTreeSet::new();
             pair.start();
             pair.run(Duration::from_millis(200), &mut |role, datagram| {
-                if role == Role::Client && datagram[0] == 22 {
+                if role == Client && datagram[0] == 22 {
                     // The number of the message.
                     hellos.insert(datagram[17..19].to_vec());
                 }
                 vec![(Duration::from_millis(10), datagram)]
             });
             pair.assert_connected();
-            assert_eq!(pair.client.connection.group(), Some(groups[0]));
+            assert_eq!(pair[Client].connection.group(), Some(groups[0]));
             let expected = if shared && !cookie { 1 } else { 2 };
             assert_eq!(hellos.len(), expected, "{groups:?} {cookie}");
-            let stats = pair.client.connection.stats();
+            let stats = pair[Client].connection.stats();
             assert_eq!(stats.retransmissions, 0);
         }
     }
@@ -705,7 +710,7 @@ fn behind_a_retry_the_version_is_fixed() {
     });
     let both = |which| config(which).versions(&[Version::Dtls13, Version::Dtls12]);
     let server = both(1).cookie_exchange(true);
-    let seen = cause(both(0), server, Role::Server, Role::Client, edit);
+    let seen = cause(both(0), server, Server, Client, edit);
     let illegal = Failure::AlertSent(AlertDescription::ILLEGAL_PARAMETER);
     assert_eq!(seen, illegal);
 }
@@ -715,7 +720,7 @@ fn behind_a_retry_the_version_is_fixed() {
 fn a_version_of_tls_is_none_of_dtls() {
     for version in [0x0303, 0xFEFE, 0xFFFF, 0x0000] {
         let edit = client_hello(move |hello| hello.version = version);
-        let seen = cause(config(0), config(1), Role::Client, Role::Server, edit);
+        let seen = cause(config(0), config(1), Client, Server, edit);
         let refused = Failure::AlertSent(AlertDescription::PROTOCOL_VERSION);
         assert_eq!(seen, refused, "{version:x}");
     }
@@ -724,10 +729,10 @@ fn a_version_of_tls_is_none_of_dtls() {
 /// Messages of epoch 2 in the clear, in epoch 2 what belongs elsewhere.
 #[test]
 fn messages_have_one_epoch() {
-    for liar in [Role::Client, Role::Server] {
+    for liar in [Client, Server] {
         for kind in [8, 13, 11, 15, 20] {
             let mut pair = Pair::new(config_1_3(0), config_1_3(1));
-            pair.end(liar).connection.edit = Some(Box::new(move |mut draft: Draft| {
+            pair[liar].connection.edit = Some(Box::new(move |mut draft: Draft| {
                 if draft.kind == kind {
                     draft.epoch = 0;
                 }
@@ -735,8 +740,8 @@ fn messages_have_one_epoch() {
             }));
             pair.start();
             pair.run(Duration::from_secs(200), &mut perfect());
-            let said = liar == Role::Server || [11, 15, 20].contains(&kind);
-            let connected = pair.end(other(liar)).events.contains(&Event::Connected);
+            let said = liar == Server || [11, 15, 20].contains(&kind);
+            let connected = pair[other(liar)].events.contains(&Event::Connected);
             assert_eq!(connected, !said, "{kind} {liar:?}");
         }
     }

@@ -5,7 +5,9 @@ use std::{collections::BTreeSet, time::Duration};
 use oxirtc_netsim::for_each_seed;
 
 use crate::{
-    AlertDescription, Error, Event, Failure, Initiator, Role, State, Version,
+    AlertDescription, Error, Event, Failure, Initiator,
+    Role::{self, Client, Server},
+    State, Version,
     message::{Ack, Fragment, Kind},
     record::{self, Limit},
     tests::{
@@ -24,46 +26,46 @@ fn pair() -> Pair {
 
 #[test]
 fn keys_are_updated_by_either_side_and_on_request() {
-    for role in [Role::Client, Role::Server] {
+    for role in [Client, Server] {
         for request in [false, true] {
             let mut pair = pair();
             for round in 1..=9_u16 {
-                pair.end(role).connection.update_keys(request).unwrap();
+                pair[role].connection.update_keys(request).unwrap();
                 // Not before the ACK: what is sent now is under the old key.
-                assert_eq!(pair.end(role).connection.epochs().0, 2 + round);
+                assert_eq!(pair[role].connection.epochs().0, 2 + round);
                 pair.exchange();
                 pair.run(ms(100), &mut perfect());
-                assert_eq!(pair.end(role).connection.epochs().0, 3 + round);
-                let theirs = pair.end(other(role)).connection.epochs();
+                assert_eq!(pair[role].connection.epochs().0, 3 + round);
+                let theirs = pair[other(role)].connection.epochs();
                 assert_eq!(theirs.1, 3 + round);
                 assert_eq!(theirs.0, if request { 3 + round } else { 3 });
                 pair.exchange();
             }
-            for end in [&pair.client, &pair.server] {
+            for end in &pair.ends {
                 assert_eq!(end.connection.poll_timeout(), None);
                 assert_eq!(end.events, [Event::Connected]);
             }
         }
     }
     let mut old = Pair::new(config(0), config(1));
-    let early = old.client.connection.update_keys(false);
+    let early = old[Client].connection.update_keys(false);
     assert_eq!(early, Err(Error::NotConnected));
     old.connect();
-    let refused = old.client.connection.update_keys(false);
+    let refused = old[Client].connection.update_keys(false);
     assert_eq!(refused, Err(Error::NoKeyUpdate));
 }
 
 /// A request is more than the update under way says: it goes behind that.
 #[test]
 fn a_request_waits_for_the_update_under_way() {
-    for role in [Role::Client, Role::Server] {
+    for role in [Client, Server] {
         let mut pair = pair();
         for request in [false, true, false] {
-            pair.end(role).connection.update_keys(request).unwrap();
+            pair[role].connection.update_keys(request).unwrap();
         }
         pair.run(ms(200), &mut perfect());
-        assert_eq!(pair.end(role).connection.epochs(), (5, 4));
-        assert_eq!(pair.end(other(role)).connection.epochs(), (4, 5));
+        assert_eq!(pair[role].connection.epochs(), (5, 4));
+        assert_eq!(pair[other(role)].connection.epochs(), (4, 5));
         pair.exchange();
     }
 }
@@ -75,14 +77,14 @@ fn a_server_acknowledges_nothing_of_the_clear() {
     let mut acks = Vec::new();
     pair.start();
     pair.run(ms(100), &mut |from, datagram| {
-        if from == Role::Server && datagram[0] == 0x2F {
+        if from == Server && datagram[0] == 0x2F {
             acks.push(datagram);
             return Vec::new();
         }
         vec![(ms(10), datagram)]
     });
     let now = pair.now;
-    let (content, payload) = pair.client.connection.opened(now, &acks[0]);
+    let (content, payload) = pair[Client].connection.opened(now, &acks[0]);
     assert_eq!(content, record::ACK);
     let numbers = Ack::parse(&payload).unwrap().numbers;
     assert!(!numbers.is_empty() && numbers.iter().all(|(epoch, _)| *epoch == 2));
@@ -92,18 +94,18 @@ fn a_server_acknowledges_nothing_of_the_clear() {
 #[test]
 fn there_is_no_message_behind_the_last_number() {
     let mut pair = pair();
-    for role in [Role::Client, Role::Server] {
-        pair.end(role).connection.skip_messages();
+    for role in [Client, Server] {
+        pair[role].connection.skip_messages();
     }
-    pair.client.connection.update_keys(true).unwrap();
+    pair[Client].connection.update_keys(true).unwrap();
     pair.run(ms(100), &mut perfect());
     for _ in 0..2 {
         // Each in answer to the other: no third was said.
-        assert_eq!(pair.client.connection.epochs(), (4, 4));
-        assert_eq!(pair.server.connection.epochs(), (4, 4));
+        assert_eq!(pair[Client].connection.epochs(), (4, 4));
+        assert_eq!(pair[Server].connection.epochs(), (4, 4));
         pair.exchange();
-        for role in [Role::Client, Role::Server] {
-            let refused = pair.end(role).connection.update_keys(true);
+        for role in [Client, Server] {
+            let refused = pair[role].connection.update_keys(true);
             assert_eq!(refused, Err(Error::KeyExhausted));
         }
         pair.run(ms(100), &mut perfect());
@@ -117,13 +119,13 @@ fn updates_that_cross_and_get_lost_lose_nothing() {
         let (mut pair, mut dice) = (pair(), Dice::new(seed));
         let (mut sent, mut seen) = (0_u32, BTreeSet::new());
         for _ in 0..12 {
-            for role in [Role::Client, Role::Server] {
+            for role in [Client, Server] {
                 let request = dice.roll(2) == 0;
                 if dice.roll(3) > 0 {
-                    pair.end(role).connection.update_keys(request).unwrap();
+                    pair[role].connection.update_keys(request).unwrap();
                 }
-                let datagram = pair.end(role).seal(&sent.to_be_bytes());
-                pair.send(role, &mut |_, datagram| vec![(ms(25), datagram)], datagram);
+                let datagram = pair[role].seal(&sent.to_be_bytes());
+                pair.send(role, ms(25), datagram);
                 sent += 1;
             }
             pair.run(
@@ -135,7 +137,7 @@ fn updates_that_cross_and_get_lost_lose_nothing() {
             );
         }
         pair.run(Duration::from_secs(60), &mut perfect());
-        for end in [&mut pair.client, &mut pair.server] {
+        for end in &mut pair.ends {
             seen.extend(std::mem::take(&mut end.received));
             assert_eq!(end.connection.state(), State::Connected, "seed {seed}");
             assert_eq!(end.connection.poll_timeout(), None);
@@ -149,38 +151,37 @@ fn updates_that_cross_and_get_lost_lose_nothing() {
 #[test]
 fn keys_are_renewed_in_time_and_never_overused() {
     let mut pair = pair();
-    pair.client.connection.limit_keys(Limit {
+    pair[Client].connection.limit_keys(Limit {
         records: 50,
         renew: 30,
     });
     for index in 0..40_u32 {
         let now = pair.now;
-        let mut datagram = pair.client.seal(&index.to_be_bytes());
-        pair.server.handle(now, &mut datagram);
+        let mut datagram = pair[Client].seal(&index.to_be_bytes());
+        pair[Server].handle(now, &mut datagram);
         if index > 25 {
             pair.run(ms(50), &mut perfect());
         }
     }
-    assert!(pair.client.connection.epochs().0 > 3);
-    assert_eq!(pair.server.received.len(), 40);
+    assert!(pair[Client].connection.epochs().0 > 3);
+    assert_eq!(pair[Server].received.len(), 40);
     // A peer that acknowledges nothing stops it at the limit.
     let mut pair = self::pair();
-    pair.client.connection.limit_keys(Limit {
+    pair[Client].connection.limit_keys(Limit {
         records: 50,
         renew: 30,
     });
     let (now, mut count) = (pair.now, 0);
     loop {
-        let mut buf = vec![0; pair.client.connection.headroom()];
-        match pair.client.connection.seal(&mut buf, 0) {
+        let mut buf = vec![0; pair[Client].connection.headroom()];
+        match pair[Client].connection.seal(&mut buf, 0) {
             Ok(()) => count += 1,
             Err(error) => {
                 assert_eq!(error, Error::KeyExhausted);
                 break;
             }
         }
-        while pair
-            .client
+        while pair[Client]
             .connection
             .poll_transmit(now, 1200, &mut Vec::new())
         {
@@ -188,9 +189,9 @@ fn keys_are_renewed_in_time_and_never_overused() {
         }
     }
     assert!((30..=50).contains(&count), "{count}");
-    pair.client.drain();
+    pair[Client].drain();
     let cause = Failure::KeyExhausted;
-    assert_eq!(pair.client.events[1], Event::Failed { cause });
+    assert_eq!(pair[Client].events[1], Event::Failed { cause });
 }
 
 /// The owner may want new keys more often than the algorithms do.
@@ -202,20 +203,20 @@ fn keys_are_renewed_as_often_as_the_owner_wants() {
         pair.connect();
         for _ in 0..120 {
             let now = pair.now;
-            let mut datagram = pair.client.seal(b"x");
-            pair.server.handle(now, &mut datagram);
+            let mut datagram = pair[Client].seal(b"x");
+            pair[Server].handle(now, &mut datagram);
             pair.run(ms(50), &mut perfect());
-            let (epoch, _) = pair.client.connection.epochs();
-            let used = limit(version) - pair.client.connection.records_left(epoch);
+            let (epoch, _) = pair[Client].connection.epochs();
+            let used = limit(version) - pair[Client].connection.records_left(epoch);
             assert!(used < 50 || version == Version::Dtls12, "{used}");
         }
         // Two and a half times.
         let expected = if version == Version::Dtls12 { 1 } else { 5 };
-        assert_eq!(pair.client.connection.epochs().0, expected);
-        assert_eq!(pair.server.connection.epochs().1, expected);
+        assert_eq!(pair[Client].connection.epochs().0, expected);
+        assert_eq!(pair[Server].connection.epochs().1, expected);
         pair.exchange();
         // No update waits for an ACK, which a peer of 1.2 never says.
-        assert_eq!(pair.client.connection.poll_timeout(), None);
+        assert_eq!(pair[Client].connection.poll_timeout(), None);
     }
 }
 
@@ -229,8 +230,8 @@ fn updates_alone_bring_no_updates() {
         pair.exchange();
     }
     pair.run(Duration::from_secs(60), &mut perfect());
-    for role in [Role::Client, Role::Server] {
-        assert_eq!(pair.end(role).connection.epochs(), (4, 4));
+    for role in [Client, Server] {
+        assert_eq!(pair[role].connection.epochs(), (4, 4));
     }
     pair.exchange();
 }
@@ -252,17 +253,17 @@ fn the_last_flight_of_a_client_waits_for_its_ack() {
     let mut lost = 0;
     pair.run(Duration::from_secs(20), &mut |role, datagram| {
         // ACKs of the server, the only thing that it says behind its flight.
-        if role == Role::Server && datagram[0] == 0x2F && lost < 3 {
+        if role == Server && datagram[0] == 0x2F && lost < 3 {
             lost += 1;
             return Vec::new();
         }
         vec![(ms(10), datagram)]
     });
     assert_eq!(lost, 3);
-    assert_eq!(pair.client.connection.stats().retransmissions, 3);
-    assert_eq!(pair.server.connection.stats().retransmissions, 0);
+    assert_eq!(pair[Client].connection.stats().retransmissions, 3);
+    assert_eq!(pair[Server].connection.stats().retransmissions, 0);
     pair.assert_connected();
-    assert_eq!(pair.client.connection.poll_timeout(), None);
+    assert_eq!(pair[Client].connection.poll_timeout(), None);
 }
 
 /// Where nothing else tells the server, the records of its ServerHello are acknowledged after a quarter of the first timeout: eight at
@@ -273,16 +274,16 @@ fn a_hello_alone_is_acknowledged_after_a_while() {
     let (mut hello, mut answers) = (Vec::new(), Vec::new());
     pair.start();
     let wire = &mut |from: Role, datagram: Vec<u8>| match from {
-        Role::Client if datagram[0] == record::HANDSHAKE => vec![(ms(10), datagram)],
-        Role::Client => {
+        Client if datagram[0] == record::HANDSHAKE => vec![(ms(10), datagram)],
+        Client => {
             answers.push(datagram);
             Vec::new()
         }
-        Role::Server if hello.is_empty() => {
+        Server if hello.is_empty() => {
             hello = records(&datagram).remove(0).1;
             in_pieces(&hello, 12).map(|it| (ms(10), it)).collect()
         }
-        Role::Server => Vec::new(),
+        Server => Vec::new(),
     };
     pair.run(ms(20 + 249), wire);
     pair.run(ms(1), wire);
@@ -290,7 +291,7 @@ fn a_hello_alone_is_acknowledged_after_a_while() {
     let [answer] = &answers[..] else {
         panic!("{} answers", answers.len());
     };
-    let (content, payload) = pair.server.connection.opened(now, answer);
+    let (content, payload) = pair[Server].connection.opened(now, answer);
     assert_eq!(content, record::ACK);
     let named = Ack::parse(&payload).unwrap().numbers;
     assert_eq!(named, (100..108).map(|it| (0, it)).collect::<Vec<_>>());
@@ -305,17 +306,17 @@ fn a_piece_of_the_flight_is_acknowledged_after_a_while() {
     pair.start();
     pair.run(ms(300), &mut |from, datagram| match (from, datagram[0]) {
         (_, record::HANDSHAKE) => vec![(ms(10), datagram)],
-        (Role::Server, _) => {
+        (Server, _) => {
             kept.push(datagram);
             Vec::new()
         }
         // What it has of the hello is acknowledged by now.
-        (Role::Client, _) => Vec::new(),
+        (Client, _) => Vec::new(),
     });
     assert!(kept.len() > 1);
     let now = pair.now;
-    pair.client.handle(now, &mut kept[0]);
-    let client = &mut pair.client.connection;
+    pair[Client].handle(now, &mut kept[0]);
+    let client = &mut pair[Client].connection;
     assert!(!client.poll_transmit(now, 200, &mut Vec::new()));
     assert_eq!(client.poll_timeout(), Some(now + ms(250)));
 }
@@ -345,7 +346,7 @@ fn part_of_a_flight_is_acknowledged_and_only_the_rest_goes_again() {
     pair.start();
     let (mut count, mut bytes) = (0, 0);
     pair.run(Duration::from_secs(20), &mut |role, datagram| {
-        if role == Role::Server {
+        if role == Server {
             count += 1;
             bytes += datagram.len();
             // The last but one of the first flight.
@@ -379,10 +380,10 @@ fn acks_in_the_clear_and_of_nonsense_change_nothing() {
         length: 0,
     };
     let mut forged = super::support::record(header, &payload);
-    pair.client.handle(now, &mut forged.clone());
-    pair.server.handle(now, &mut forged);
+    pair[Client].handle(now, &mut forged.clone());
+    pair[Server].handle(now, &mut forged);
     assert!(
-        pair.client.connection.poll_timeout().is_some(),
+        pair[Client].connection.poll_timeout().is_some(),
         "it still waits"
     );
     pair.run(Duration::from_secs(10), &mut perfect());
@@ -394,16 +395,15 @@ fn acks_in_the_clear_and_of_nonsense_change_nothing() {
         numbers: vec![(3, 1 << 40), (u64::MAX, 7)],
     }
     .write(&mut payload);
-    let mut odd = pair.client.connection.protected(3, record::ACK, &payload);
-    pair.server.handle(now, &mut odd);
+    let mut odd = pair[Client].connection.protected(3, record::ACK, &payload);
+    pair[Server].handle(now, &mut odd);
     pair.exchange();
-    let mut half = pair
-        .client
+    let mut half = pair[Client]
         .connection
         .protected(3, record::ACK, &[0, 3, 1, 2, 3]);
-    pair.server.handle(now, &mut half);
+    pair[Server].handle(now, &mut half);
     let cause = Failure::AlertSent(AlertDescription::DECODE_ERROR);
-    assert_eq!(pair.server.events[1], Event::Failed { cause });
+    assert_eq!(pair[Server].events[1], Event::Failed { cause });
 }
 
 /// A pair whose side `from` can still speak in epoch 2, as what would have ended its flight there is lost.
@@ -413,15 +413,15 @@ fn pair_with_old_keys(from: Role) -> Pair {
     pair.run(ms(100), &mut |role, datagram| {
         // The ACK of a server, or the last flight of a client.
         let ends = match from {
-            Role::Client => role == Role::Server && datagram[0] == 0x2F,
-            Role::Server => role == Role::Client && datagram[0] == 0x2E,
+            Client => role == Server && datagram[0] == 0x2F,
+            Server => role == Client && datagram[0] == 0x2E,
         };
         match ends {
             true => Vec::new(),
             false => vec![(ms(10), datagram)],
         }
     });
-    assert_eq!(pair.end(other(from)).events, [Event::Connected]);
+    assert_eq!(pair[other(from)].events, [Event::Connected]);
     pair
 }
 
@@ -439,11 +439,11 @@ fn errors_under_the_keys_end_it() {
         [&head[..], body].concat()
     };
     // The next message of a client is number 4 (hello, certificate, verify, finished), of a server 6.
-    for (from, next) in [(Role::Client, 4), (Role::Server, 6)] {
+    for (from, next) in [(Client, 4), (Server, 6)] {
         // No client says one, whatever stands in it.
         let (ticket, cut) = match from {
-            Role::Client => (unexpected, unexpected),
-            Role::Server => (None, undecodable),
+            Client => (unexpected, unexpected),
+            Server => (None, undecodable),
         };
         for (epoch, content, payload, alert) in [
             (3, handshake, message(4, next, &TICKET), ticket),
@@ -472,11 +472,11 @@ fn errors_under_the_keys_end_it() {
                 _ => pair(),
             };
             let now = pair.now;
-            let speaker = &mut pair.end(from).connection;
+            let speaker = &mut pair[from].connection;
             let mut record = speaker.protected(epoch, content, &payload);
             assert!(!record.is_empty(), "{from:?} {epoch}");
-            pair.end(other(from)).handle(now, &mut record);
-            let events = &pair.end(other(from)).events;
+            pair[other(from)].handle(now, &mut record);
+            let events = &pair[other(from)].events;
             match alert {
                 Some(alert) => {
                     let cause = Failure::AlertSent(alert);
@@ -486,7 +486,7 @@ fn errors_under_the_keys_end_it() {
                 None => {
                     assert_eq!(events.len(), 1);
                     // The ticket is acknowledged, and of no use.
-                    let connection = &mut pair.end(other(from)).connection;
+                    let connection = &mut pair[other(from)].connection;
                     assert!(connection.poll_transmit(now, 1200, &mut Vec::new()));
                 }
             }
@@ -498,7 +498,7 @@ fn errors_under_the_keys_end_it() {
 #[test]
 fn nothing_stands_behind_a_change_of_keys() {
     // Numbers as above.
-    for (from, next) in [(Role::Client, 4), (Role::Server, 6)] {
+    for (from, next) in [(Client, 4), (Server, 6)] {
         let message = |kind: u8, sequence: u8, body: &[u8]| {
             let len = body.len() as u8;
             let head = [kind, 0, 0, len, 0, sequence, 0, 0, 0, 0, 0, len];
@@ -507,13 +507,13 @@ fn nothing_stands_behind_a_change_of_keys() {
         let update = |sequence| message(24, sequence, &[0]);
         let mut pair = pair();
         let now = pair.now;
-        let speaker = &mut pair.end(from).connection;
+        let speaker = &mut pair[from].connection;
         let both = [update(next), update(next + 1)].concat();
         let mut record = speaker.protected(3, record::HANDSHAKE, &both);
-        pair.end(other(from)).handle(now, &mut record);
+        pair[other(from)].handle(now, &mut record);
         let alert = AlertDescription::UNEXPECTED_MESSAGE;
         let cause = Failure::AlertSent(alert);
-        let events = &pair.end(other(from)).events;
+        let events = &pair[other(from)].events;
         assert_eq!(events.last(), Some(&Event::Failed { cause }), "{from:?}");
     }
 }
@@ -522,7 +522,7 @@ fn nothing_stands_behind_a_change_of_keys() {
 #[test]
 fn nothing_stands_behind_finished_under_its_keys() {
     let mut pair = Pair::new(config_1_3(0), config_1_3(1));
-    pair.server.connection.edit = Some(Box::new(|draft| {
+    pair[Server].connection.edit = Some(Box::new(|draft| {
         let ticket = vec![0, 0, 0, 9, 0, 0, 0, 0, 1, 7, 0, 1, 1, 0, 0];
         let mut ticket = Draft::new(2, Kind::NewSessionTicket.id(), ticket);
         ticket.transcript = As::Not;
@@ -534,7 +534,7 @@ fn nothing_stands_behind_finished_under_its_keys() {
     pair.start();
     pair.run(Duration::from_secs(5), &mut perfect());
     let cause = Failure::AlertSent(AlertDescription::UNEXPECTED_MESSAGE);
-    let events = &pair.client.events;
+    let events = &pair[Client].events;
     assert_eq!(events.last(), Some(&Event::Failed { cause }));
 }
 
@@ -557,23 +557,23 @@ fn a_ticket_may_stand_behind_an_update_under_the_keys_before() {
         let mut pair = pair();
         let now = pair.now;
         for messages in &said {
-            let server = &mut pair.server.connection;
+            let server = &mut pair[Server].connection;
             let mut record = server.protected(epoch, record::HANDSHAKE, messages);
             assert!(!record.is_empty());
-            pair.client.handle(now, &mut record);
+            pair[Client].handle(now, &mut record);
             // Each is acknowledged.
-            let client = &mut pair.client.connection;
+            let client = &mut pair[Client].connection;
             assert!(client.poll_transmit(now, 1200, &mut Vec::new()));
         }
         assert_eq!(
-            pair.client.events.len() == 1,
+            pair[Client].events.len() == 1,
             taken,
             "{:?}",
-            pair.client.events
+            pair[Client].events
         );
-        let dropped = pair.client.connection.stats().messages_dropped;
+        let dropped = pair[Client].connection.stats().messages_dropped;
         assert_eq!(dropped == 0, taken);
-        assert_eq!(pair.client.connection.held_messages(), 0);
+        assert_eq!(pair[Client].connection.held_messages(), 0);
     }
 }
 
@@ -585,28 +585,27 @@ fn one_ack_ends_the_handshake_and_an_update() {
     let mut held = Vec::new();
     let mut now = pair.now;
     for _ in 0..1_000 {
-        if pair.client.connection.is_connected() {
+        if pair[Client].connection.is_connected() {
             break;
         }
         pair.run(ms(1), &mut perfect());
         now = pair.now;
     }
-    pair.client.connection.update_keys(false).unwrap();
+    pair[Client].connection.update_keys(false).unwrap();
     let mut datagram = Vec::new();
-    while pair
-        .client
+    while pair[Client]
         .connection
         .poll_transmit(now, 1200, &mut datagram)
     {
         held.push(std::mem::take(&mut datagram));
     }
     for mut datagram in held {
-        pair.server.handle(now, &mut datagram);
+        pair[Server].handle(now, &mut datagram);
     }
     pair.run(ms(500), &mut perfect());
-    assert_eq!(pair.client.connection.epochs().0, 4);
-    assert_eq!(pair.server.connection.epochs().1, 4);
-    assert_eq!(pair.client.connection.poll_timeout(), None);
+    assert_eq!(pair[Client].connection.epochs().0, 4);
+    assert_eq!(pair[Server].connection.epochs().1, 4);
+    assert_eq!(pair[Client].connection.poll_timeout(), None);
     pair.exchange();
 }
 
@@ -614,17 +613,17 @@ fn one_ack_ends_the_handshake_and_an_update() {
 #[test]
 fn an_update_is_not_given_up() {
     let mut pair = pair();
-    pair.client.connection.update_keys(false).unwrap();
+    pair[Client].connection.update_keys(false).unwrap();
     pair.run(Duration::from_secs(130), &mut |from, datagram| match from {
-        Role::Client => vec![(ms(10), datagram)],
-        Role::Server => Vec::new(),
+        Client => vec![(ms(10), datagram)],
+        Server => Vec::new(),
     });
-    assert_eq!(pair.client.connection.epochs().0, 3);
+    assert_eq!(pair[Client].connection.epochs().0, 3);
     pair.run(Duration::from_secs(10), &mut perfect());
-    assert_eq!(pair.client.connection.epochs().0, 4);
-    pair.client.connection.update_keys(false).unwrap();
+    assert_eq!(pair[Client].connection.epochs().0, 4);
+    pair[Client].connection.update_keys(false).unwrap();
     pair.run(Duration::from_secs(10), &mut perfect());
-    assert_eq!(pair.client.connection.epochs().0, 5);
+    assert_eq!(pair[Client].connection.epochs().0, 5);
     pair.exchange();
 }
 
@@ -647,14 +646,16 @@ fn what_was_dropped_is_not_acknowledged() {
         let mut pair = pair();
         let now = pair.now;
         let payload: Vec<u8> = numbers.iter().flat_map(|it| fragment(*it)).collect();
-        let speaker = &mut pair.server.connection;
+        let speaker = &mut pair[Server].connection;
         let mut record = speaker.protected(3, record::HANDSHAKE, &payload);
-        pair.client.handle(now, &mut record);
+        pair[Client].handle(now, &mut record);
         let mut answer = Vec::new();
-        let answered = pair.client.connection.poll_transmit(now, 1200, &mut answer);
+        let answered = pair[Client]
+            .connection
+            .poll_transmit(now, 1200, &mut answer);
         assert_eq!(answered, kept, "{numbers:?}");
         if answered {
-            let (content, payload) = pair.server.connection.opened(now, &answer);
+            let (content, payload) = pair[Server].connection.opened(now, &answer);
             assert_eq!(content, record::ACK);
             assert_eq!(Ack::parse(&payload).unwrap().numbers.len(), 1);
         }
@@ -669,14 +670,14 @@ fn payload_of_the_server_is_no_ack() {
     pair.start();
     // The ACK is lost.
     pair.run(ms(60), &mut |from, datagram| match (from, datagram[0]) {
-        (Role::Server, 0x2F) => Vec::new(),
+        (Server, 0x2F) => Vec::new(),
         _ => vec![(ms(10), datagram)],
     });
     pair.exchange();
-    assert!(pair.client.connection.poll_timeout().is_some());
+    assert!(pair[Client].connection.poll_timeout().is_some());
     pair.run(Duration::from_secs(5), &mut perfect());
-    assert_eq!(pair.client.connection.stats().retransmissions, 1);
-    assert_eq!(pair.client.connection.poll_timeout(), None);
+    assert_eq!(pair[Client].connection.stats().retransmissions, 1);
+    assert_eq!(pair[Client].connection.poll_timeout(), None);
     pair.assert_connected();
 }
 
@@ -694,10 +695,10 @@ fn messages_behind_the_handshake_do_not_wait_for_each_other() {
         .concat()
     };
     let tickets = [ticket(6), ticket(7), ticket(8)].concat();
-    let speaker = &mut pair.server.connection;
+    let speaker = &mut pair[Server].connection;
     let mut record = speaker.protected(3, record::HANDSHAKE, &tickets);
-    pair.client.handle(now, &mut record);
-    assert_eq!(pair.client.connection.held_messages(), 0);
+    pair[Client].handle(now, &mut record);
+    assert_eq!(pair[Client].connection.held_messages(), 0);
     pair.exchange();
 }
 
@@ -709,8 +710,8 @@ fn a_piece_of_the_answer_ends_the_servers_flight() {
     let (mut answered, mut pieces) = (false, 0);
     pair.start();
     pair.run(ms(2_500), &mut |from, datagram| {
-        answered |= from == Role::Server;
-        let is_last = from == Role::Client && answered && datagram[0] & 0xE0 == 0x20;
+        answered |= from == Server;
+        let is_last = from == Client && answered && datagram[0] & 0xE0 == 0x20;
         pieces += usize::from(is_last);
         match is_last && pieces > 1 {
             true => Vec::new(),
@@ -718,7 +719,7 @@ fn a_piece_of_the_answer_ends_the_servers_flight() {
         }
     });
     assert!(pieces > 1);
-    assert_eq!(pair.server.connection.stats().retransmissions, 0);
+    assert_eq!(pair[Server].connection.stats().retransmissions, 0);
 }
 
 /// What came before its keys is opened as soon as they are there: nobody has to say it again.
@@ -728,14 +729,14 @@ fn early_records_are_not_lost() {
     let mut answers = 0;
     pair.start();
     pair.run(ms(300), &mut |from, datagram| {
-        answers += usize::from(from == Role::Server);
+        answers += usize::from(from == Server);
         // The ServerHello comes behind the rest of its flight.
-        let late = from == Role::Server && answers == 1;
+        let late = from == Server && answers == 1;
         vec![(ms(if late { 30 } else { 10 }), datagram)]
     });
     assert!(answers > 1);
     pair.assert_connected();
-    for end in [&pair.client, &pair.server] {
+    for end in &pair.ends {
         assert_eq!(end.connection.stats().retransmissions, 0);
     }
 }
@@ -753,13 +754,13 @@ fn alerts_of_1_3() {
     ] {
         let mut pair = pair();
         let now = pair.now;
-        let mut alert = pair.client.connection.protected(3, record::ALERT, &body);
-        pair.server.handle(now, &mut alert);
-        let ended = pair.server.connection.state() != State::Connected;
+        let mut alert = pair[Client].connection.protected(3, record::ALERT, &body);
+        pair[Server].handle(now, &mut alert);
+        let ended = pair[Server].connection.state() != State::Connected;
         assert_eq!(ended, over, "{body:?}");
         if body[1] == 0 {
             let by = Initiator::Remote;
-            assert_eq!(pair.server.events[1], Event::Closed { by });
+            assert_eq!(pair[Server].events[1], Event::Closed { by });
         }
     }
 }
@@ -774,10 +775,10 @@ fn what_is_no_alert_ends_1_3() {
     ] {
         let mut pair = pair();
         let now = pair.now;
-        let mut record = pair.client.connection.protected(3, record::ALERT, body);
-        pair.server.handle(now, &mut record);
+        let mut record = pair[Client].connection.protected(3, record::ALERT, body);
+        pair[Server].handle(now, &mut record);
         let cause = Failure::AlertSent(alert);
-        assert_eq!(pair.server.events[1], Event::Failed { cause }, "{body:?}");
+        assert_eq!(pair[Server].events[1], Event::Failed { cause }, "{body:?}");
     }
 }
 
@@ -811,11 +812,11 @@ fn the_clear_is_noise_behind_the_first_protected_record() {
         clear.push(super::support::record(header, body));
     }
     let now = pair.now;
-    for role in [Role::Client, Role::Server] {
+    for role in [Client, Server] {
         for datagram in &clear {
-            pair.end(role).handle(now, &mut datagram.clone());
+            pair[role].handle(now, &mut datagram.clone());
         }
-        let connection = &mut pair.end(role).connection;
+        let connection = &mut pair[role].connection;
         assert!(!connection.poll_transmit(now, 1200, &mut Vec::new()));
         assert_eq!(connection.poll_timeout(), None);
     }
@@ -828,12 +829,12 @@ fn data_before_the_clients_finished_waits_for_it() {
     let mut pair = Pair::new(config_1_3(0), config_1_3(1));
     pair.start();
     pair.run(ms(25), &mut perfect());
-    assert_eq!(pair.client.events, [Event::Connected]);
+    assert_eq!(pair[Client].events, [Event::Connected]);
     let now = pair.now;
-    let mut early = pair.client.seal(b"early");
-    pair.server.handle(now, &mut early);
-    assert!(pair.server.received.is_empty());
+    let mut early = pair[Client].seal(b"early");
+    pair[Server].handle(now, &mut early);
+    assert!(pair[Server].received.is_empty());
     pair.run(ms(100), &mut perfect());
-    assert_eq!(pair.server.received, [b"early"]);
-    assert_eq!(pair.server.events, [Event::Connected]);
+    assert_eq!(pair[Server].received, [b"early"]);
+    assert_eq!(pair[Server].events, [Event::Connected]);
 }

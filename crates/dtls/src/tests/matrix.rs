@@ -6,7 +6,9 @@ use std::time::Duration;
 use oxirtc_netsim::for_each_seed;
 
 use crate::{
-    AlertDescription, Config, Event, Failure, Group, Role, State, Version,
+    AlertDescription, Config, Event, Failure, Group,
+    Role::{self, Client, Server},
+    State, Version,
     message::{ClientHello, Fragment},
     record::{self, Header},
     tests::{
@@ -118,10 +120,10 @@ fn edit(which: Which, change: Change, transcript: As) -> Edit {
 
 fn kinds(version: Version, role: Role) -> &'static [u8] {
     match (version, role) {
-        (Version::Dtls12, Role::Client) => &[1, 11, 16, 15, 20],
-        (Version::Dtls12, Role::Server) => &[2, 11, 12, 13, 14, 20],
-        (_, Role::Client) => &[1, 11, 15, 20],
-        (_, Role::Server) => &[2, 8, 13, 11, 15, 20],
+        (Version::Dtls12, Client) => &[1, 11, 16, 15, 20],
+        (Version::Dtls12, Server) => &[2, 11, 12, 13, 14, 20],
+        (_, Client) => &[1, 11, 15, 20],
+        (_, Server) => &[2, 8, 13, 11, 15, 20],
     }
 }
 
@@ -130,7 +132,7 @@ fn kinds(version: Version, role: Role) -> &'static [u8] {
 #[test]
 fn every_message_changed_in_every_way() {
     for version in VERSIONS {
-        for liar in [Role::Client, Role::Server] {
+        for liar in [Client, Server] {
             for kind in kinds(version, liar) {
                 for change in CHANGES {
                     for transcript in [As::Edited, As::Original] {
@@ -149,7 +151,7 @@ fn every_request_for_a_cookie_changed_in_every_way() {
         (Version::Dtls12, Which::Kind(3)),
         (Version::Dtls13, Which::Retry),
     ] {
-        for (liar, which) in [(Role::Server, request), (Role::Client, Which::SecondHello)] {
+        for (liar, which) in [(Server, request), (Client, Which::SecondHello)] {
             for change in CHANGES {
                 for transcript in [As::Edited, As::Original] {
                     play(version, liar, which, change, transcript);
@@ -167,11 +169,11 @@ fn play(version: Version, liar: Role, which: Which, change: Change, transcript: 
     let (client, server) = (config_of(version, 0), config_of(version, 1));
     let server = server.cookie_exchange(asks);
     let mut pair = Pair::new(short(client), short(server));
-    pair.end(liar).connection.edit = Some(edit(which, change, transcript));
+    pair[liar].connection.edit = Some(edit(which, change, transcript));
     pair.start();
     pair.run(Duration::from_secs(60), &mut perfect());
-    let connected = |pair: &mut Pair, role| pair.end(role).connection.is_connected();
-    let both = connected(&mut pair, Role::Client) && connected(&mut pair, Role::Server);
+    let connected = |pair: &mut Pair, role| pair[role].connection.is_connected();
+    let both = connected(&mut pair, Client) && connected(&mut pair, Server);
     if both {
         pair.assert_connected();
     }
@@ -182,7 +184,7 @@ fn play(version: Version, liar: Role, which: Which, change: Change, transcript: 
         Change::Doubled => true,
         Change::Swapped => [14, 20].contains(&kind),
         // Of a request it is the cookie, which the server knows again.
-        Change::OneBitOff => transcript == As::Edited && !(asks && liar == Role::Server),
+        Change::OneBitOff => transcript == As::Edited && !(asks && liar == Server),
         _ => false,
     };
     // What may go wrong, and need not.
@@ -191,9 +193,9 @@ fn play(version: Version, liar: Role, which: Which, change: Change, transcript: 
     assert!(
         !victim || harmless && both,
         "{name}: {:?}",
-        pair.end(other(liar)).events
+        pair[other(liar)].events
     );
-    for end in [&pair.client, &pair.server] {
+    for end in &pair.ends {
         assert!(end.received.is_empty(), "{name}");
         let ended = |event: &Event| *event != Event::Connected;
         let failed = end.events.iter().any(ended);
@@ -210,7 +212,7 @@ fn play(version: Version, liar: Role, which: Which, change: Change, transcript: 
 fn every_key_update_changed_in_every_way() {
     use AlertDescription as A;
 
-    for liar in [Role::Client, Role::Server] {
+    for liar in [Client, Server] {
         for (change, alert) in [
             (Change::Deleted, None),
             (Change::Swapped, None),
@@ -225,23 +227,23 @@ fn every_key_update_changed_in_every_way() {
             let mut pair = Pair::new(config_of(Version::Dtls13, 0), config_of(Version::Dtls13, 1));
             pair.connect();
             pair.run(ms(100), &mut perfect());
-            let speaker = &mut pair.end(liar).connection;
+            let speaker = &mut pair[liar].connection;
             speaker.edit = Some(edit(Which::Kind(24), change, As::Edited));
             speaker.update_keys(true).unwrap();
             pair.run(Duration::from_secs(10), &mut perfect());
             let (speaker, judge) = (liar, other(liar));
             match alert {
                 None => {
-                    assert_eq!(pair.end(speaker).connection.epochs(), (3, 3), "{change:?}");
-                    assert_eq!(pair.end(judge).connection.epochs(), (3, 3), "{change:?}");
+                    assert_eq!(pair[speaker].connection.epochs(), (3, 3), "{change:?}");
+                    assert_eq!(pair[judge].connection.epochs(), (3, 3), "{change:?}");
                     pair.assert_connected();
                 }
                 Some(alert) => {
                     let failed = |cause| [Event::Connected, Event::Failed { cause }];
                     let sent = failed(Failure::AlertSent(alert));
-                    assert_eq!(pair.end(judge).events, sent, "{change:?} {liar:?}");
+                    assert_eq!(pair[judge].events, sent, "{change:?} {liar:?}");
                     let received = failed(Failure::AlertReceived(alert));
-                    assert_eq!(pair.end(speaker).events, received, "{change:?} {liar:?}");
+                    assert_eq!(pair[speaker].events, received, "{change:?} {liar:?}");
                 }
             }
         }
@@ -344,11 +346,11 @@ fn hellos_of_any_size_backwards() {
                 .cookie_exchange(len == 1);
             let mut pair = Pair::new(config_of(version, 0).versions(&both), server);
             pair.room = room;
-            pair.client.connection.edit = Some(longer(len));
+            pair[Client].connection.edit = Some(longer(len));
             pair.start();
             pair.run(Duration::from_secs(60), &mut backwards());
             let name = format!("{version}, {len} bytes in datagrams of {room}");
-            assert_eq!(pair.server.events, [Event::Connected], "{name}");
+            assert_eq!(pair[Server].events, [Event::Connected], "{name}");
             pair.assert_connected();
         }
     }
@@ -369,7 +371,7 @@ fn hellos_of_any_size_in_any_order() {
             server,
         );
         let len = dice.roll(14_000) as usize;
-        pair.client.connection.edit = Some(longer(len));
+        pair[Client].connection.edit = Some(longer(len));
         pair.start();
         for _ in 0..40 {
             pair.room = 300 + dice.roll(1_201) as usize;

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use crate::{
-    AlertDescription, Certificate, Config, Event, Failure, KeyType, Role, Version,
+    AlertDescription, Certificate, Config, Event, Failure, KeyType,
+    Role::{self, Client, Server},
+    Version,
     tests::{
         peer::{As, each, flip_last},
         support::{Pair, VERSIONS, certificate, config_of, other, perfect},
@@ -20,7 +22,7 @@ fn outcome(version: Version, liar: Role, prepare: impl FnOnce(&mut Pair)) -> Vec
     prepare(&mut pair);
     pair.start();
     pair.run(Duration::from_secs(60), &mut perfect());
-    std::mem::take(&mut pair.end(other(liar)).events)
+    std::mem::take(&mut pair[other(liar)].events)
 }
 
 fn refused_with(events: &[Event], alert: AlertDescription) {
@@ -42,17 +44,17 @@ fn an_impostor_with_the_right_chain_and_another_key_connects_to_nobody() {
         let impostor = Certificate::impostor(&genuine, &stranger.unwrap());
         for (version, liar) in VERSIONS
             .into_iter()
-            .flat_map(|version| [Role::Client, Role::Server].map(|liar| (version, liar)))
+            .flat_map(|version| [Client, Server].map(|liar| (version, liar)))
         {
             let impostor = Config::new(impostor.clone()).versions(&[version]);
             let honest = config_of(version, 1);
             let mut pair = match liar {
-                Role::Client => Pair::new(impostor, honest),
-                Role::Server => Pair::new(honest, impostor),
+                Client => Pair::new(impostor, honest),
+                Server => Pair::new(honest, impostor),
             };
             pair.start();
             pair.run(Duration::from_secs(60), &mut perfect());
-            let events = &pair.end(other(liar)).events;
+            let events = &pair[other(liar)].events;
             refused_with(events, AlertDescription::DECRYPT_ERROR);
         }
     }
@@ -61,13 +63,13 @@ fn an_impostor_with_the_right_chain_and_another_key_connects_to_nobody() {
 #[test]
 fn a_signature_that_is_one_bit_off_is_refused() {
     for (version, liar, kind) in [
-        (Version::Dtls12, Role::Server, 12),
-        (Version::Dtls12, Role::Client, 15),
-        (Version::Dtls13, Role::Server, 15),
-        (Version::Dtls13, Role::Client, 15),
+        (Version::Dtls12, Server, 12),
+        (Version::Dtls12, Client, 15),
+        (Version::Dtls13, Server, 15),
+        (Version::Dtls13, Client, 15),
     ] {
         let events = outcome(version, liar, |pair| {
-            pair.end(liar).connection.edit = Some(each(kind, flip_last));
+            pair[liar].connection.edit = Some(each(kind, flip_last));
         });
         refused_with(&events, AlertDescription::DECRYPT_ERROR);
     }
@@ -76,9 +78,9 @@ fn a_signature_that_is_one_bit_off_is_refused() {
 #[test]
 fn a_finished_that_is_one_bit_off_is_refused() {
     for version in VERSIONS {
-        for liar in [Role::Client, Role::Server] {
+        for liar in [Client, Server] {
             let events = outcome(version, liar, |pair| {
-                pair.end(liar).connection.edit = Some(each(20, flip_last));
+                pair[liar].connection.edit = Some(each(20, flip_last));
             });
             refused_with(&events, AlertDescription::DECRYPT_ERROR);
         }
@@ -90,17 +92,17 @@ fn a_finished_that_is_one_bit_off_is_refused() {
 #[test]
 fn a_hello_that_is_changed_on_the_way_is_noticed() {
     for version in VERSIONS {
-        for liar in [Role::Client, Role::Server] {
-            let kind = if liar == Role::Client { 1 } else { 2 };
+        for liar in [Client, Server] {
+            let kind = if liar == Client { 1 } else { 2 };
             let mut pair = plain(version);
             // A byte of the random: nothing but the proofs can notice.
-            pair.end(liar).connection.edit = Some(each(kind, |draft| {
+            pair[liar].connection.edit = Some(each(kind, |draft| {
                 draft.body[20] ^= 1;
                 draft.transcript = As::Original;
             }));
             pair.start();
             pair.run(Duration::from_secs(60), &mut perfect());
-            for end in [&pair.client, &pair.server] {
+            for end in &pair.ends {
                 assert!(
                     !end.events.contains(&Event::Connected),
                     "{version} {liar:?}"
@@ -117,13 +119,13 @@ fn a_client_of_1_3_hears_of_its_refusal_when_it_is_connected() {
     let now = pair.now;
     let server = super::support::fingerprint(&certificate(KeyType::EcdsaP256, 1));
     let stranger = super::support::fingerprint(&certificate(KeyType::EcdsaP256, 2));
-    pair.client.expect(now, &[server]);
-    pair.server.expect(now, &[stranger]);
+    pair[Client].expect(now, &[server]);
+    pair[Server].expect(now, &[stranger]);
     pair.start();
     pair.run(Duration::from_secs(60), &mut perfect());
     let cause = Failure::AlertReceived(AlertDescription::BAD_CERTIFICATE);
     let seen = [Event::Connected, Event::Failed { cause }];
-    assert_eq!(pair.client.events, seen);
+    assert_eq!(pair[Client].events, seen);
     let cause = Failure::FingerprintMismatch;
-    assert_eq!(pair.server.events, [Event::Failed { cause }]);
+    assert_eq!(pair[Server].events, [Event::Failed { cause }]);
 }

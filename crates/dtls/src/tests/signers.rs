@@ -6,7 +6,8 @@ use std::{
 };
 
 use crate::{
-    AlertDescription, Certificate, Config, Error, Event, Failure, KeyLog, KeyType, Role,
+    AlertDescription, Certificate, Config, Error, Event, Failure, KeyLog, KeyType,
+    Role::{self, Client, Server},
     SignatureRequest, SignatureScheme, Signer, SignerError, Version,
     record::{self, Header},
     tests::support::{Pair, VERSIONS, certificate, config_of, ms, other, perfect, record as made},
@@ -35,12 +36,12 @@ fn external(key_type: KeyType) -> Certificate {
 fn connect(pair: &mut Pair, role: Role, later: Duration) -> SignatureRequest {
     pair.start();
     pair.run(ms(100), &mut perfect());
-    let request = pair.end(role).connection.poll_signature().unwrap();
-    assert!(pair.end(role).connection.poll_signature().is_none(), "once");
+    let request = pair[role].connection.poll_signature().unwrap();
+    assert!(pair[role].connection.poll_signature().is_none(), "once");
     let debug = format!("{request:?} {:?}", request.sign());
     assert!(!debug.contains("message"), "{debug}");
     pair.run(later, &mut perfect());
-    assert!(!pair.end(role).connection.is_connected());
+    assert!(!pair[role].connection.is_connected());
     request
 }
 
@@ -48,8 +49,8 @@ fn pair_of(version: Version, role: Role, certificate: Certificate) -> Pair {
     let external = Config::new(certificate).versions(&[version]);
     let plain = config_of(version, 1);
     match role {
-        Role::Client => Pair::new(external, plain),
-        Role::Server => Pair::new(plain, external),
+        Client => Pair::new(external, plain),
+        Server => Pair::new(plain, external),
     }
 }
 
@@ -63,14 +64,14 @@ const KEY_TYPES: [KeyType; 4] = [
 #[test]
 fn a_signature_may_come_later() {
     for version in VERSIONS {
-        for role in [Role::Client, Role::Server] {
+        for role in [Client, Server] {
             for key_type in KEY_TYPES {
                 let mut pair = pair_of(version, role, external(key_type));
                 let request = connect(&mut pair, role, Duration::from_secs(7));
                 let now = pair.now;
                 let signature = request.sign();
                 let sink = &mut |_: &mut [u8]| {};
-                let connection = &mut pair.end(role).connection;
+                let connection = &mut pair[role].connection;
                 connection.handle_signature(now, signature.clone(), sink);
                 connection.handle_signature(now, signature, sink);
                 pair.run(Duration::from_secs(10), &mut perfect());
@@ -84,7 +85,7 @@ fn a_signature_may_come_later() {
 #[test]
 fn an_alert_in_the_clear_does_not_hurry_a_signer() {
     for version in VERSIONS {
-        for role in [Role::Client, Role::Server] {
+        for role in [Client, Server] {
             for genuine in [false, true] {
                 let mut pair = pair_of(version, role, external(KeyType::EcdsaP256));
                 let request = connect(&mut pair, role, ms(1));
@@ -96,17 +97,17 @@ fn an_alert_in_the_clear_does_not_hurry_a_signer() {
                     length: 0,
                 };
                 let now = pair.now;
-                pair.end(role).handle(now, &mut made(alert, &[2, 40]));
+                pair[role].handle(now, &mut made(alert, &[2, 40]));
                 pair.run(Duration::from_secs(7), &mut perfect());
-                assert_eq!(pair.end(role).events, [], "{version} {role:?}");
+                assert_eq!(pair[role].events, [], "{version} {role:?}");
                 let now = pair.now;
-                let connection = &mut pair.end(role).connection;
+                let connection = &mut pair[role].connection;
                 connection.handle_signature(now, request.sign(), &mut |_: &mut [u8]| {});
                 // A client of 1.3 has keys by then, and knows better.
-                if genuine && (version, role) != (Version::Dtls13, Role::Client) {
+                if genuine && (version, role) != (Version::Dtls13, Client) {
                     pair.run(Duration::from_secs(6), &mut |_, _| Vec::new());
                     let cause = Failure::AlertReceived(AlertDescription::HANDSHAKE_FAILURE);
-                    assert_eq!(pair.end(role).events, [Event::Failed { cause }]);
+                    assert_eq!(pair[role].events, [Event::Failed { cause }]);
                 } else {
                     pair.run(Duration::from_secs(10), &mut perfect());
                     pair.assert_connected();
@@ -121,11 +122,11 @@ fn an_alert_in_the_clear_does_not_hurry_a_signer() {
 fn messages_keep_their_epoch_while_a_signature_is_awaited() {
     for (version, role) in VERSIONS
         .into_iter()
-        .flat_map(|version| [Role::Client, Role::Server].map(|role| (version, role)))
+        .flat_map(|version| [Client, Server].map(|role| (version, role)))
     {
         let mut pair = pair_of(version, role, external(KeyType::EcdsaP256));
         connect(&mut pair, role, ms(1));
-        let handshake = pair.end(role).connection.handshake();
+        let handshake = pair[role].connection.handshake();
         // Certificate and Finished, in epochs 0 to 3.
         let admitted = |kind| [0, 1, 2, 3].map(|epoch| handshake.admits(kind, epoch));
         let expected = match version {
@@ -141,7 +142,7 @@ fn messages_keep_their_epoch_while_a_signature_is_awaited() {
 #[test]
 fn a_signature_for_another_connection_is_passed_over() {
     for version in VERSIONS {
-        let [client, server] = [Role::Client, Role::Server].map(|role| {
+        let [client, server] = [Client, Server].map(|role| {
             let mut pair = pair_of(version, role, external(KeyType::EcdsaP256));
             let request = connect(&mut pair, role, ms(1));
             (pair, request.sign())
@@ -149,7 +150,7 @@ fn a_signature_for_another_connection_is_passed_over() {
         let (mut pair, signature) = server;
         let now = pair.now;
         for signature in [client.1, signature] {
-            let connection = &mut pair.server.connection;
+            let connection = &mut pair[Server].connection;
             connection.handle_signature(now, signature, &mut |_: &mut [u8]| {});
         }
         pair.run(Duration::from_secs(5), &mut perfect());
@@ -161,7 +162,7 @@ fn a_signature_for_another_connection_is_passed_over() {
 #[test]
 fn what_a_signer_gives_is_verified_before_it_is_said() {
     for version in VERSIONS {
-        for role in [Role::Client, Role::Server] {
+        for role in [Client, Server] {
             for faulty in [false, true] {
                 let mut pair = pair_of(version, role, external(KeyType::EcdsaP256));
                 let request = connect(&mut pair, role, ms(10));
@@ -169,13 +170,13 @@ fn what_a_signer_gives_is_verified_before_it_is_said() {
                 *bytes.last_mut().unwrap() ^= 1;
                 let answer = if faulty { Ok(bytes) } else { Err(SignerError) };
                 let now = pair.now;
-                let connection = &mut pair.end(role).connection;
+                let connection = &mut pair[role].connection;
                 connection.handle_signature(now, request.answer(answer), &mut |_: &mut [u8]| {});
                 pair.run(Duration::from_secs(10), &mut perfect());
                 let cause = Failure::AlertSent(AlertDescription::INTERNAL_ERROR);
-                assert_eq!(pair.end(role).events, [Event::Failed { cause }]);
+                assert_eq!(pair[role].events, [Event::Failed { cause }]);
                 // The peer can read why.
-                let told = &pair.end(other(role)).events;
+                let told = &pair[other(role)].events;
                 let cause = Failure::AlertReceived(AlertDescription::INTERNAL_ERROR);
                 assert_eq!(told, &[Event::Failed { cause }], "{version:?} {role:?}");
             }
@@ -204,7 +205,7 @@ fn certificates_of_rcgen_are_taken_whatever_their_key() {
         let made = Certificate::from_der(chain, &key.serialize_der()).unwrap();
         assert_eq!(made.key_type(), key_type);
         for version in VERSIONS {
-            for role in [Role::Client, Role::Server] {
+            for role in [Client, Server] {
                 pair_of(version, role, made.clone()).connect();
             }
         }
@@ -310,7 +311,7 @@ fn a_chain_fits_in_a_message() {
     assert_eq!(made(16 << 10), Err(Error::InvalidCertificate));
     let long = made(15 << 10).unwrap();
     for version in VERSIONS {
-        for role in [Role::Client, Role::Server] {
+        for role in [Client, Server] {
             pair_of(version, role, long.clone()).connect();
         }
     }

@@ -1,4 +1,4 @@
-//! Two connections with a link between them, in simulated time.
+//! Two connections with somebody on the path between them, in simulated time.
 #![allow(
     clippy::unwrap_used,
     dead_code,
@@ -6,6 +6,7 @@
 )]
 
 use std::{
+    ops::{Deref, DerefMut, Index, IndexMut},
     sync::OnceLock,
     time::{Duration, Instant, SystemTime},
 };
@@ -14,6 +15,8 @@ use oxirtc_dtls::{
     Certificate, Config, Connection, Event, Fingerprint, HashAlgorithm, KeyType, Role, Version,
     record::{ALERT, HANDSHAKE, Header},
 };
+pub(crate) use oxirtc_netsim::ms;
+use oxirtc_netsim::{End, Machine, OnPath};
 
 /// A certificate of each type, made once a process where it is wanted, as RSA keys take their time.
 pub(crate) fn certificate(key_type: KeyType, which: usize) -> Certificate {
@@ -53,31 +56,20 @@ pub(crate) fn fingerprint(certificate: &Certificate) -> Fingerprint {
     certificate.fingerprint(&HashAlgorithm::Sha256).unwrap()
 }
 
-pub(crate) fn ms(n: u64) -> Duration {
-    Duration::from_millis(n)
-}
-
 /// What happens to a datagram: what arrives in its place, each with its delay.
 pub(crate) type Wire<'w> = dyn FnMut(Role, Vec<u8>) -> Vec<(Duration, Vec<u8>)> + 'w;
 
-pub(crate) struct End {
+pub(crate) struct Side {
     pub(crate) connection: Connection,
     pub(crate) events: Vec<Event>,
     pub(crate) received: Vec<Vec<u8>>,
 }
 
-pub(crate) struct Pair {
-    pub(crate) client: End,
-    pub(crate) server: End,
-    pub(crate) now: Instant,
-    pub(crate) start: Instant,
-    pub(crate) room: usize,
-    in_flight: Vec<(Instant, usize, Role, Vec<u8>)>,
-    serial: usize,
-}
+/// A client and a server, by role, with somebody on the path between them.
+pub(crate) struct Pair(oxirtc_netsim::Pair<Side, OnPath<()>>);
 
-impl End {
-    fn new(config: Config, seed: u8, now: Instant) -> Self {
+impl Side {
+    pub(crate) fn new(config: Config, seed: u8, now: Instant) -> Self {
         Self {
             connection: Connection::new(config, [seed; 32], now),
             events: Vec::new(),
@@ -114,33 +106,95 @@ impl End {
     }
 }
 
+impl Machine for Side {
+    type Route = ();
+    const BATCHED: bool = true;
+
+    fn handle_datagram(&mut self, now: Instant, (): (), datagram: &mut [u8]) {
+        self.handle(now, datagram);
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.connection.handle_timeout(now);
+        let next = self.poll_timeout();
+        assert!(next.is_none_or(|at| at > now), "a timeout stays");
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.connection.poll_timeout()
+    }
+
+    fn poll_transmit(
+        &mut self,
+        now: Instant,
+        room: usize,
+        buf: &mut Vec<u8>,
+    ) -> Option<((), usize)> {
+        let written = self.connection.poll_transmit(now, room, buf);
+        written.then_some(((), usize::MAX))
+    }
+
+    fn poll(&mut self, _now: Instant) -> bool {
+        let before = self.events.len();
+        self.drain();
+        self.events.len() > before
+    }
+
+    fn mirrored((): ()) {}
+
+    fn describe(&self) -> String {
+        format!("{:?} {:?}", self.connection, self.events)
+    }
+}
+
+impl Deref for Pair {
+    type Target = oxirtc_netsim::Pair<Side, OnPath<()>>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl DerefMut for Pair {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0
+    }
+}
+
+impl Index<Role> for Pair {
+    type Output = Side;
+
+    fn index(&self, role: Role) -> &Side {
+        &self.0[end(role)]
+    }
+}
+
+impl IndexMut<Role> for Pair {
+    fn index_mut(&mut self, role: Role) -> &mut Side {
+        &mut self.0[end(role)]
+    }
+}
+
 impl Pair {
     /// Roles set and fingerprints known.
     pub(crate) fn new(client: Config, server: Config) -> Self {
-        let mut pair = Self::bare(client.clone(), server.clone());
+        let certificates = [&server, &client].map(|it| fingerprint(it.certificate()));
+        let mut pair = Self::bare(client, server);
         let now = pair.now;
-        pair.client
-            .expect(now, &[fingerprint(server.certificate())]);
-        pair.server
-            .expect(now, &[fingerprint(client.certificate())]);
+        for (side, its) in pair.ends.iter_mut().zip(certificates) {
+            side.expect(now, &[its]);
+        }
         pair
     }
 
     /// Roles set, fingerprints not.
     pub(crate) fn bare(client: Config, server: Config) -> Self {
         let now = oxirtc_netsim::epoch();
-        let mut pair = Self {
-            client: End::new(client, 1, now),
-            server: End::new(server, 2, now),
-            now,
-            start: now,
-            room: 1200,
-            in_flight: Vec::new(),
-            serial: 0,
-        };
-        pair.client.connection.set_role(now, Role::Client).unwrap();
-        pair.server.connection.set_role(now, Role::Server).unwrap();
-        pair
+        let mut ends = [Side::new(client, 1, now), Side::new(server, 2, now)];
+        for (side, role) in ends.iter_mut().zip([Role::Client, Role::Server]) {
+            side.connection.set_role(now, role).unwrap();
+        }
+        Self(oxirtc_netsim::Pair::new(ends, OnPath::default()))
     }
 
     pub(crate) fn plain() -> Self {
@@ -148,84 +202,28 @@ impl Pair {
     }
 
     pub(crate) fn start(&mut self) {
-        self.client.connection.start(self.now);
-        self.server.connection.start(self.now);
-    }
-
-    pub(crate) fn end(&mut self, role: Role) -> &mut End {
-        match role {
-            Role::Client => &mut self.client,
-            Role::Server => &mut self.server,
+        let now = self.now;
+        for side in &mut self.ends {
+            side.connection.start(now);
         }
     }
 
-    pub(crate) fn elapsed(&self) -> Duration {
-        self.now - self.start
+    /// Puts a datagram on its way to the other side of `from`, where it arrives after this time.
+    pub(crate) fn send(&mut self, from: Role, delay: Duration, datagram: Vec<u8>) {
+        let at = self.now + delay;
+        self.wire.put(at, end(other(from)), (), datagram);
     }
 
-    /// Puts a datagram on its way to the other side of `from`.
-    pub(crate) fn send(&mut self, from: Role, wire: &mut Wire<'_>, datagram: Vec<u8>) {
-        for (delay, datagram) in wire(from, datagram) {
-            self.in_flight
-                .push((self.now + delay, self.serial, other(from), datagram));
-            self.serial += 1;
-        }
+    /// Lets this much time pass.
+    pub(crate) fn run(&mut self, time: Duration, wire: &mut Wire<'_>) {
+        let mut replace = |from, datagram| wire(role(from), datagram);
+        self.0.run_replacing(time, &mut replace);
     }
 
-    /// Runs until nothing waits or `limit` has passed.
-    pub(crate) fn run(&mut self, limit: Duration, wire: &mut Wire<'_>) {
-        let end = self.now + limit;
-        for _ in 0..200_000 {
-            self.transmit(wire);
-            let arrivals = self.in_flight.iter().map(|(at, ..)| *at);
-            let ends = [&self.client, &self.server];
-            let timers = ends
-                .into_iter()
-                .filter_map(|end| end.connection.poll_timeout());
-            let Some(next) = arrivals.chain(timers).min().filter(|at| *at <= end) else {
-                self.now = end;
-                return;
-            };
-            self.now = self.now.max(next);
-            self.arrive();
-            let now = self.now;
-            for end in [&mut self.client, &mut self.server] {
-                end.connection.handle_timeout(now);
-                let next = end.connection.poll_timeout();
-                assert!(
-                    next.is_none_or(|at| at > now),
-                    "a timeout stays in the past"
-                );
-                end.drain();
-            }
-        }
-        panic!("no progress");
-    }
-
+    /// Puts on the wire what both have to say now.
     pub(crate) fn transmit(&mut self, wire: &mut Wire<'_>) {
-        let (now, room) = (self.now, self.room);
-        for role in [Role::Client, Role::Server] {
-            let mut buf = vec![0xAA; 3];
-            while self.end(role).connection.poll_transmit(now, room, &mut buf) {
-                assert_eq!(&buf[..3], [0xAA; 3], "what stands before is not touched");
-                let datagram = buf.split_off(3);
-                assert!(!datagram.is_empty() && datagram.len() <= room);
-                self.send(role, wire, datagram);
-            }
-            self.end(role).drain();
-        }
-    }
-
-    fn arrive(&mut self) {
-        self.in_flight
-            .sort_by_key(|(at, serial, ..)| (*at, *serial));
-        while let Some((at, ..)) = self.in_flight.first()
-            && *at <= self.now
-        {
-            let (_, _, to, mut datagram) = self.in_flight.remove(0);
-            let now = self.now;
-            self.end(to).handle(now, &mut datagram);
-        }
+        self.0
+            .replace(&mut |from, datagram| wire(role(from), datagram));
     }
 
     /// A whole handshake over a perfect link.
@@ -236,21 +234,10 @@ impl Pair {
     }
 
     pub(crate) fn assert_connected(&mut self) {
-        assert_eq!(
-            self.client.events,
-            [Event::Connected],
-            "{:?}",
-            self.client.connection
-        );
-        assert_eq!(
-            self.server.events,
-            [Event::Connected],
-            "{:?}",
-            self.server.connection
-        );
         let mut exported = [[0; 60]; 2];
-        for (end, out) in [&self.client, &self.server].into_iter().zip(&mut exported) {
-            end.connection
+        for (side, out) in self.ends.iter().zip(&mut exported) {
+            assert_eq!(side.events, [Event::Connected], "{:?}", side.connection);
+            side.connection
                 .export("EXTRACTOR-dtls_srtp", None, out)
                 .unwrap();
         }
@@ -263,13 +250,27 @@ impl Pair {
     pub(crate) fn exchange(&mut self) {
         for role in [Role::Client, Role::Server] {
             let now = self.now;
-            let mut datagram = self.end(role).seal(b"payload");
-            let end = self.end(other(role));
-            let before = end.received.len();
-            end.handle(now, &mut datagram);
-            assert_eq!(end.received.len(), before + 1);
-            assert_eq!(end.received.pop().unwrap(), b"payload");
+            let mut datagram = self[role].seal(b"payload");
+            let side = &mut self[other(role)];
+            let before = side.received.len();
+            side.handle(now, &mut datagram);
+            assert_eq!(side.received.len(), before + 1);
+            assert_eq!(side.received.pop().unwrap(), b"payload");
         }
+    }
+}
+
+fn end(role: Role) -> End {
+    match role {
+        Role::Client => End::A,
+        Role::Server => End::B,
+    }
+}
+
+fn role(end: End) -> Role {
+    match end {
+        End::A => Role::Client,
+        End::B => Role::Server,
     }
 }
 

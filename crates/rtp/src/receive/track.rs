@@ -227,12 +227,7 @@ impl Track {
 
     /// The numbers to ask for now; each is asked for again after a round trip.
     pub(crate) fn wanted(&mut self, now: Instant, again: Duration, most: usize) -> Vec<u16> {
-        let is_hopeless = |it: &Missing| {
-            it.tries >= MOST_TRIES || now.saturating_duration_since(it.since) >= MOST_AGE
-        };
-        let hopeless = self.missing.extract_if(.., |_, it| is_hopeless(it));
-        self.given_up.extend(hopeless.map(|(number, _)| number));
-        self.bound();
+        self.give_up_old(now);
         let due = self.missing.iter_mut().filter(|it| it.1.next <= now);
         let wanted = due.take(most).map(|(number, it)| {
             (it.next, it.tries) = (now + again, it.tries + 1);
@@ -241,6 +236,22 @@ impl Track {
         let wanted = wanted.collect();
         self.due = self.missing.values().map(|it| it.next).min();
         wanted
+    }
+
+    /// In the place of [`wanted`](Self::wanted) where nothing can be asked for: what is missing comes by itself, out of order or by
+    /// parity, or not at all.
+    pub(crate) fn wait(&mut self, now: Instant) {
+        self.give_up_old(now);
+        self.due = None;
+    }
+
+    fn give_up_old(&mut self, now: Instant) {
+        let is_hopeless = |it: &Missing| {
+            it.tries >= MOST_TRIES || now.saturating_duration_since(it.since) >= MOST_AGE
+        };
+        let hopeless = self.missing.extract_if(.., |_, it| is_hopeless(it));
+        self.given_up.extend(hopeless.map(|(number, _)| number));
+        self.bound();
     }
 
     /// When to look at what is to be asked for.
@@ -262,7 +273,7 @@ impl Track {
         }
     }
 
-    /// Asks for nothing.
+    /// Nothing that is missing is waited for any more.
     pub(crate) fn forget(&mut self) {
         let gone = std::mem::take(&mut self.missing);
         self.given_up.extend(gone.into_keys());
@@ -345,6 +356,22 @@ mod tests {
         track.note(now + ms(5), 5, false);
         assert_eq!(track.wanted(now + ms(8), ms(50), 9), []);
         assert_eq!(track.wanted(now + ms(9), ms(50), 9), [4]);
+    }
+
+    #[test]
+    fn what_nobody_asks_for_comes_by_itself() {
+        let now = epoch();
+        let mut track = Track::new(1000);
+        for number in [1, 3, 5] {
+            track.note(now, number, false);
+        }
+        assert_eq!(track.due(), Some(now));
+        track.wait(now);
+        assert_eq!(track.due(), None);
+        assert!(track.note(now + ms(40), 2, false).is_fresh);
+        track.wait(now + ms(1000));
+        let late = track.note(now + ms(1000), 4, false);
+        assert_eq!((late.is_fresh, late.is_late), (false, true));
     }
 
     /// What comes when nobody waits for it any more is no duplicate; the next time it is one.

@@ -195,6 +195,7 @@ impl Session {
                 continue;
             };
             if route.is_repair {
+                self.unpair(route.stream, ssrc);
                 continue;
             }
             let section = self.id_of(route.stream);

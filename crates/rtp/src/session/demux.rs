@@ -250,7 +250,7 @@ impl Session {
         };
         if let Some(old) = old.filter(|it| *it != ssrc) {
             self.by_ssrc.remove(&old);
-            self.ended.push_back(old);
+            self.tell_ended([old]);
         }
         let route = Route {
             stream,
@@ -258,6 +258,16 @@ impl Session {
         };
         self.by_ssrc.insert(ssrc, route);
         Some(route)
+    }
+
+    /// What repairs a stream ends as its source says so, and another may take its place: so it changes its SSRC (RFC 3550 §8.2).
+    pub(super) fn unpair(&mut self, stream: usize, ssrc: u32) {
+        self.by_ssrc.remove(&ssrc);
+        self.tell_ended([ssrc]);
+        if let Some(stream) = self.receivers.get_mut(stream) {
+            stream.rtx = stream.rtx.filter(|it| *it != ssrc);
+            stream.fec = stream.fec.filter(|it| *it != ssrc);
+        }
     }
 
     /// A stream ends as its source says so, and is remembered. Of too many the oldest goes.
@@ -281,14 +291,19 @@ impl Session {
     /// A stream ends: its SSRCs may belong to others.
     pub(super) fn unbind(&mut self, stream: usize) {
         let gone = self.by_ssrc.extract_if(|_, route| route.stream == stream);
-        self.ended.extend(gone.map(|it| it.0));
-        // Nobody asks for them, perhaps.
-        let over = self.ended.len().saturating_sub(self.config.streams);
-        self.ended.drain(..over);
+        let gone: Vec<u32> = gone.map(|it| it.0).collect();
+        self.tell_ended(gone);
         if let Some(stream) = self.receivers.get_mut(stream) {
             stream.ended = true;
             stream.track.forget();
         }
+    }
+
+    fn tell_ended(&mut self, gone: impl IntoIterator<Item = u32>) {
+        self.ended.extend(gone);
+        // Nobody asks for them, perhaps.
+        let over = self.ended.len().saturating_sub(self.config.streams);
+        self.ended.drain(..over);
     }
 
     pub(super) fn id_of(&self, stream: usize) -> Option<SectionId> {

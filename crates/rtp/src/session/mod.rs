@@ -489,7 +489,16 @@ impl Session {
         // What is not sent is not due.
         let active = self.senders.iter().filter(|it| it.sends());
         let events = active.filter_map(|it| it.telephone.as_ref());
-        let retries = self.senders.iter().filter_map(|it| it.breaker.due());
+        let heard = self.heard_on_many();
+        let breakers = self.senders.iter().filter_map(|it| {
+            // What a report has opened is told at once.
+            let told = it.stats.broken == it.breaker.cause();
+            if told {
+                it.breaker.due(heard)
+            } else {
+                Some(self.origin)
+            }
+        });
         let limits = self.sections.iter().filter_map(|it| it.limit_due);
         let wakes = self.senders.iter().filter(|it| it.lacks().is_some());
         // What was found missing while sending is asked for at once.
@@ -500,7 +509,7 @@ impl Session {
         streams
             .chain(events.map(Telephone::due))
             .chain(limits)
-            .chain(retries)
+            .chain(breakers)
             .chain(wakes)
             .chain(wishes)
             .chain(others.into_iter().flatten())
@@ -518,8 +527,7 @@ impl Session {
 
     /// RFC 8083: streams that do not get through stop, each by itself, and may be tried again.
     fn handle_breakers(&mut self, now: Instant) {
-        // §4.1: one report holds 31 streams, so of more each is reported on in its turn.
-        let heard = self.heard.filter(|_| self.senders.len() > 31);
+        let heard = self.heard_on_many();
         for sender in &mut self.senders {
             if sender.breaker.handle_timeout(now, heard) {
                 sender.change_source();
@@ -535,6 +543,11 @@ impl Session {
                 });
             }
         }
+    }
+
+    /// RFC 8083 §4.1: one report holds 31 streams, so of more each is reported on in its turn, and any report shows the way back.
+    fn heard_on_many(&self) -> Option<Instant> {
+        self.heard.filter(|_| self.senders.len() > 31)
     }
 
     /// Asks for the key frames that switches wait for, and that the peer wishes for: of wishes that follow each other one is told.

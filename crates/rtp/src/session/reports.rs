@@ -206,7 +206,8 @@ impl Session {
                 return;
             }
             let feedback = state.section.feedback;
-            if feedback.nack && stream.track.due().is_some_and(|it| it <= now) {
+            let looks = stream.track.due().is_some_and(|it| it <= now);
+            if looks && feedback.nack {
                 // At worst each is a word.
                 // Where much is lost requests are as well: on a long path there is no time to learn it by their answers.
                 let is_hard = again > LONG && stream.track.is_lossy();
@@ -215,8 +216,8 @@ impl Session {
                 stream.stats.nacks += wanted.len() as u64;
                 stream.stats.nack_requests += u64::from(!wanted.is_empty());
                 write_nack(buf, left, ssrc, stream.ssrc, wanted);
-            } else if !feedback.nack {
-                stream.track.forget();
+            } else if looks {
+                stream.track.wait(now);
             }
             if stream.keyframe.is_some_and(|it| it <= now) && buf.len() - start + 20 <= room {
                 ask(stream, now, again, ssrc, feedback, buf);

@@ -6,10 +6,14 @@
     reason = "a failing step is a failing test"
 )]
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    ops::{Deref, DerefMut},
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
-use oxirtc_netsim::{Link, epoch, ms};
+use oxirtc_netsim::{Duplex, Link, Machine, epoch, ms};
 use oxirtc_rtp::{
     Announced, Batch, Carries, Choice, Config, Delivery, Encoding, Event, Format, Frame, Ntp,
     Section, SectionId, Session,
@@ -161,111 +165,174 @@ pub(crate) fn check(frame: &Frame) -> u8 {
     payload[10]
 }
 
-/// Two sessions and the links between them.
-pub(crate) struct Pair {
-    pub(crate) now: Instant,
-    pub(crate) sides: [Session; 2],
-    pub(crate) links: [Link; 2],
-    pub(crate) events: [Vec<Event>; 2],
-    pub(crate) frames: [Vec<Frame>; 2],
-    /// Datagrams of RTP that were sent by each side.
-    pub(crate) sent: [Vec<Vec<u8>>; 2],
-    pub(crate) stalled: [bool; 2],
+/// A session, and what it has told.
+pub(crate) struct Side {
+    pub(crate) session: Session,
+    pub(crate) events: Vec<Event>,
+    pub(crate) frames: Vec<Frame>,
+    /// Datagrams of RTP that were sent.
+    pub(crate) sent: Vec<Vec<u8>>,
+    /// Nothing is done, as with a process that has no time.
+    pub(crate) stalled: bool,
+    /// What came meanwhile.
+    unread: Vec<Vec<u8>>,
     /// Frames are read only when an event has told of them.
     pub(crate) reads_when_told: bool,
 }
 
-impl Pair {
-    pub(crate) fn new(seed: u64, link: &Link) -> Self {
-        let links = [link.reseeded(seed * 2 + 1), link.reseeded(seed * 2 + 2)];
+/// Two sessions and the links between them.
+pub(crate) type Pair = oxirtc_netsim::Pair<Side, Duplex>;
+
+impl Side {
+    fn new(seed: u64) -> Self {
         Self {
-            now: epoch(),
-            sides: [session(seed * 2), session(seed * 2 + 1)],
-            links,
-            events: Default::default(),
-            frames: Default::default(),
-            sent: Default::default(),
-            stalled: [false; 2],
+            session: session(seed),
+            events: Vec::new(),
+            frames: Vec::new(),
+            sent: Vec::new(),
+            stalled: false,
+            unread: Vec::new(),
             reads_when_told: false,
         }
     }
+}
+
+impl Machine for Side {
+    type Route = ();
+
+    fn handle_datagram(&mut self, now: Instant, (): (), datagram: &mut [u8]) {
+        if self.stalled {
+            self.unread.push(datagram.to_vec());
+        } else if oxirtc_rtp::rtcp::is_rtcp(datagram) {
+            self.handle_rtcp(now, datagram);
+        } else {
+            self.handle_rtp(now, datagram);
+        }
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.session.handle_timeout(now);
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.session.poll_timeout().filter(|_| !self.stalled)
+    }
+
+    fn poll_transmit(
+        &mut self,
+        now: Instant,
+        room: usize,
+        buf: &mut Vec<u8>,
+    ) -> Option<((), usize)> {
+        if self.stalled {
+            return None;
+        }
+        let before = buf.len();
+        if self.poll_rtcp(now, 1200, buf) {
+            assert!(buf.len() - before <= 1200 && (buf.len() - before).is_multiple_of(4));
+            return Some(((), usize::MAX));
+        }
+        let head = self.peek(now)?;
+        let written = self.poll_rtp(now, room, buf).unwrap();
+        assert_eq!(
+            (written.len, written.class),
+            (buf.len() - before, head.class)
+        );
+        assert!(written.len <= head.len);
+        self.sent.push(buf[before..].to_vec());
+        Some(((), usize::MAX))
+    }
+
+    fn poll(&mut self, now: Instant) -> bool {
+        if self.stalled {
+            return false;
+        }
+        for mut datagram in std::mem::take(&mut self.unread) {
+            self.handle_datagram(now, (), &mut datagram);
+        }
+        let before = (self.events.len(), self.frames.len());
+        let mut told = !self.reads_when_told;
+        while let Some(event) = self.session.poll_event() {
+            told |= matches!(event, Event::Readable { .. });
+            self.events.push(event);
+        }
+        for section in [VIDEO, AUDIO].into_iter().filter(|_| told) {
+            while let Some(frame) = self.session.read_frame(now, section) {
+                self.frames.push(frame);
+            }
+        }
+        before != (self.events.len(), self.frames.len())
+    }
+
+    fn mirrored((): ()) {}
+}
+
+impl Deref for Side {
+    type Target = Session;
+
+    fn deref(&self) -> &Session {
+        &self.session
+    }
+}
+
+impl DerefMut for Side {
+    fn deref_mut(&mut self) -> &mut Session {
+        &mut self.session
+    }
+}
+
+/// What sessions do together.
+pub(crate) trait Film: Sized {
+    fn between(seed: u64, link: &Link) -> Self;
 
     /// Side 0 sends video to side 1, which wants frames.
-    pub(crate) fn video(seed: u64, link: &Link) -> Self {
-        let mut pair = Self::new(seed, link);
-        pair.sides[0].set_section(VIDEO, video());
-        pair.sides[0].set_encodings(VIDEO, &[encoding(1000, 0)]);
-        pair.sides[1].set_section(VIDEO, video());
-        pair.sides[1].set_delivery(VIDEO, frames());
+    fn video(seed: u64, link: &Link) -> Self;
+
+    /// All that is due at this time.
+    fn turn(&mut self);
+
+    /// Both sides; `each` at every millisecond.
+    fn run(&mut self, millis: u64, each: impl FnMut(&mut Self, u64));
+
+    /// Side 0 sends frames of a camera at 30 a second; it makes key frames that are asked for.
+    fn film(&mut self, camera: &mut Camera, millis: u64);
+}
+
+impl Film for Pair {
+    fn between(seed: u64, link: &Link) -> Self {
+        let [there, back] = [seed * 2 + 1, seed * 2 + 2].map(|seed| link.reseeded(seed));
+        let ends = [Side::new(seed * 2), Side::new(seed * 2 + 1)];
+        let mut pair = Self::new(ends, Duplex { there, back });
+        pair.room = 1232;
         pair
     }
 
-    /// One turn of both sides at this time.
-    pub(crate) fn turn(&mut self) {
-        for side in 0..2 {
-            if self.stalled[side] {
-                continue;
-            }
-            let now = self.now;
-            while let Some(datagram) = self.links[1 - side].receive(now) {
-                if oxirtc_rtp::rtcp::is_rtcp(&datagram) {
-                    self.sides[side].handle_rtcp(now, &datagram);
-                } else {
-                    self.sides[side].handle_rtp(now, &datagram);
-                }
-            }
-            self.sides[side].handle_timeout(now);
-            self.drain(side);
-        }
+    fn video(seed: u64, link: &Link) -> Self {
+        let mut pair = Self::between(seed, link);
+        pair.ends[0].set_section(VIDEO, video());
+        pair.ends[0].set_encodings(VIDEO, &[encoding(1000, 0)]);
+        pair.ends[1].set_section(VIDEO, video());
+        pair.ends[1].set_delivery(VIDEO, frames());
+        pair
     }
 
-    pub(crate) fn drain(&mut self, side: usize) {
-        let now = self.now;
-        let session = &mut self.sides[side];
-        let mut buf = Vec::new();
-        for _ in 0..1000 {
-            buf.clear();
-            if session.poll_rtcp(now, 1200, &mut buf) {
-                assert!(buf.len() <= 1200 && buf.len().is_multiple_of(4));
-                self.links[side].send(now, buf.clone());
-            } else if let Some(head) = session.peek(now) {
-                let written = session.poll_rtp(now, 1232, &mut buf).unwrap();
-                assert!(buf.len() <= head.len && written.class == head.class);
-                assert_eq!(written.len, buf.len());
-                self.sent[side].push(buf.clone());
-                self.links[side].send(now, buf.clone());
-            } else {
-                break;
-            }
-        }
-        let mut told = !self.reads_when_told;
-        while let Some(event) = session.poll_event() {
-            told |= matches!(event, Event::Readable { .. });
-            self.events[side].push(event);
-        }
-        for section in [VIDEO, AUDIO].into_iter().filter(|_| told) {
-            while let Some(frame) = session.read_frame(now, section) {
-                self.frames[side].push(frame);
-            }
-        }
+    fn turn(&mut self) {
+        self.run_for(Duration::ZERO);
     }
 
-    /// Both sides, millisecond by millisecond; `each` before every turn.
-    pub(crate) fn run(&mut self, millis: u64, mut each: impl FnMut(&mut Self, u64)) {
+    fn run(&mut self, millis: u64, mut each: impl FnMut(&mut Self, u64)) {
         for tick in 0..millis {
             each(self, tick);
-            self.turn();
-            self.now += ms(1);
+            self.run_for(ms(1));
         }
     }
 
-    /// Side 0 sends frames of a camera at 30 a second; it makes key frames that are asked for.
-    pub(crate) fn film(&mut self, camera: &mut Camera, millis: u64) {
+    fn film(&mut self, camera: &mut Camera, millis: u64) {
         self.run(millis, |pair, tick| {
-            camera.wants_key |= asked(&mut pair.events[0], 0);
+            camera.wants_key |= asked(&mut pair.ends[0].events, 0);
             if tick % 33 == 0 {
                 let batch = camera.frame(pair.now);
-                pair.sides[0].write(pair.now, VIDEO, camera.lane, &batch);
+                pair.ends[0].write(pair.now, VIDEO, camera.lane, &batch);
             }
         });
     }

@@ -1,4 +1,4 @@
-//! A client and the small server in simulated time.
+//! A client and the small server, two nodes of a network.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::{
@@ -6,9 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use oxirtc_netsim::{Network, NodeId};
 use oxirtc_turn::{Client, Config, Credentials, Event, Families, Input, Leg};
 
-use crate::server::{Out, Server, at};
+use crate::server::{Out, Server, at, ip};
 
 pub(crate) const CLIENT: &str = "192.0.2.77:5000";
 pub(crate) const SERVER: &str = "192.0.2.1:3478";
@@ -18,10 +19,14 @@ pub(crate) struct Sim {
     pub(crate) now: Instant,
     pub(crate) client: Client,
     pub(crate) server: Server,
+    network: Network,
+    nodes: [NodeId; 2],
     pub(crate) events: Vec<Event>,
     /// What reached peers.
     pub(crate) relayed: Vec<(SocketAddr, Vec<u8>)>,
-    /// Whether datagrams are lost.
+    /// What peers sent that reached the client.
+    received: Vec<(SocketAddr, Vec<u8>)>,
+    /// Whether what the client sends is lost.
     pub(crate) down: bool,
     pub(crate) sent: usize,
 }
@@ -40,12 +45,19 @@ pub(crate) fn config() -> Config {
 impl Sim {
     pub(crate) fn new(config: Config, server: Server) -> Self {
         let now = oxirtc_netsim::epoch();
+        let mut network = Network::new(1);
+        // The server has the addresses that it redirects to, too.
+        let others = ["192.0.2.1", "192.0.2.2", "192.0.2.3"].map(ip);
+        let nodes = [&[at(CLIENT).ip()][..], &others].map(|it| network.add_node(it));
         Self {
             now,
             client: Client::new(config, [3; 32], now),
             server,
+            network,
+            nodes,
             events: Vec::new(),
             relayed: Vec::new(),
+            received: Vec::new(),
             down: false,
             sent: 0,
         }
@@ -57,36 +69,45 @@ impl Sim {
         while self.client.poll_transmit(self.now, 1200, &mut buf) {
             self.sent += 1;
             assert!(self.sent < 100_000, "polling ends");
-            let bytes = std::mem::take(&mut buf);
-            if self.down {
-                continue;
-            }
-            // A redirected client asks the next server.
-            if let Some(position) = self
-                .server
-                .redirect
-                .iter()
-                .position(|it| *it == self.client.server() && *it != at(SERVER))
-            {
-                self.server.redirect.drain(..=position);
-            }
-            for out in self.server.handle(self.now, at(CLIENT), &bytes) {
-                self.take(out);
-            }
+            self.carry(std::mem::take(&mut buf));
         }
         self.events
             .extend(std::iter::from_fn(|| self.client.poll_event()));
     }
 
-    fn take(&mut self, out: Out) {
-        match out {
-            Out::Client(bytes) => {
-                assert_eq!(
-                    self.client.handle_datagram(self.now, &bytes),
-                    Input::Consumed
-                );
+    /// From the client to its server, and the answers.
+    fn carry(&mut self, bytes: Vec<u8>) {
+        let [client, server] = self.nodes;
+        self.network.link_mut(client, server).set_up(!self.down);
+        self.network
+            .send(self.now, at(CLIENT), self.client.server(), bytes);
+        self.deliver();
+    }
+
+    /// Whatever is under way arrives.
+    fn deliver(&mut self) {
+        while let Some(it) = self.network.receive(self.now) {
+            if it.node == self.nodes[0] {
+                match self.client.handle_datagram(self.now, &it.datagram) {
+                    Input::Data { peer, range } => {
+                        self.received.push((peer, it.datagram[range].to_vec()));
+                    }
+                    input => assert_eq!(input, Input::Consumed),
+                }
+                continue;
             }
-            Out::Peer(peer, data) => self.relayed.push((peer, data)),
+            // A redirected client asks the next server.
+            let mut others = self.server.redirect.iter();
+            if let Some(position) = others.position(|other| *other == it.to && it.to != at(SERVER))
+            {
+                self.server.redirect.drain(..=position);
+            }
+            for out in self.server.handle(self.now, it.from, &it.datagram) {
+                match out {
+                    Out::Client(bytes) => self.network.send(self.now, it.to, it.from, bytes),
+                    Out::Peer(peer, data) => self.relayed.push((peer, data)),
+                }
+            }
         }
     }
 
@@ -110,22 +131,20 @@ impl Sim {
         let mut buf = vec![0; self.client.headroom(peer)];
         buf.extend_from_slice(data);
         self.client.wrap(&mut buf, 0, peer).ok()?;
-        for out in self.server.handle(self.now, at(CLIENT), &buf) {
-            self.take(out);
-        }
-        Some(buf.len())
+        let length = buf.len();
+        self.carry(buf);
+        Some(length)
     }
 
     /// A peer sends; what reaches the client.
     pub(crate) fn receive(&mut self, peer: &str, data: &[u8]) -> Option<Vec<u8>> {
         let bytes = self.server.pass_on(self.now, at(CLIENT), at(peer), data)?;
-        match self.client.handle_datagram(self.now, &bytes) {
-            Input::Data { peer: from, range } => {
-                assert_eq!(from, at(peer));
-                Some(bytes[range].to_vec())
-            }
-            _ => None,
-        }
+        self.network
+            .send(self.now, self.client.server(), at(CLIENT), bytes);
+        self.deliver();
+        let (from, data) = self.received.pop()?;
+        assert_eq!(from, at(peer));
+        Some(data)
     }
 
     pub(crate) fn both(server: Server) -> Self {
