@@ -262,6 +262,71 @@ mod tests {
         }
     }
 
+    /// All encodings of a sender go under the same keys.
+    #[test]
+    fn keys_that_are_used_up_stop_all_encodings() {
+        let (mut pair, here) = simulcast();
+        let [near, _] = &mut pair;
+        told(near);
+        let profile = Profile::AeadAes128Gcm;
+        let config = Config::new(profile).lifetime(1);
+        let context = Context::new(config, &vec![7; profile.material_len()], Role::Client).unwrap();
+        path(near, here).set_context(epoch(), context);
+        let batch = key_frame(&mut Cutter::new(), 0, 3000);
+        near.write(epoch(), here, &batch);
+        let path = path(near, here);
+        while path.is_ready(epoch(), 1232) {
+            let _ = path.poll_rtp(epoch(), 1232, &mut Vec::new());
+        }
+        let cause = Some(StopCause::KeyExhausted);
+        assert_eq!(stops(near), [0, 1].map(|at| (here, at, cause)));
+    }
+
+    /// What the peer asks for is told of the stream that it is about.
+    #[test]
+    fn each_stream_is_told_its_own() {
+        let (mut pair, here) = simulcast();
+        let [near, _] = &mut pair;
+        let mut cutter = Cutter::new();
+        for lane in [0, 1] {
+            let batch = key_frame(&mut cutter, lane, 300);
+            near.write(epoch(), here, &batch);
+        }
+        let datagrams = sent(near, here, epoch());
+        let ssrcs = datagrams.iter().map(|it| Rtp::parse(it).unwrap().head.ssrc);
+        let ssrcs: Vec<u32> = ssrcs.collect();
+        assert_eq!(ssrcs.len(), 2);
+        told(near);
+        for (at, ssrc) in ssrcs.into_iter().enumerate() {
+            let bits = 100_000 + at as u64;
+            let mut wishes = Vec::new();
+            rtcp::write_pli(&mut wishes, 7, ssrc);
+            let rate = rtcp::MaxRate {
+                ssrc,
+                bits,
+                overhead: 40,
+            };
+            rtcp::write_tmmbr(&mut wishes, 7, &[rate]);
+            path(near, here).rtp.handle_rtcp(epoch(), &wishes);
+            let (mut keys, mut rates) = (Vec::new(), Vec::new());
+            for event in told(near) {
+                match event {
+                    Event::KeyframeRequested { transceiver, lane } => {
+                        keys.push((transceiver, lane))
+                    }
+                    Event::BitrateAllowed {
+                        transceiver,
+                        encoding,
+                        bits,
+                    } => rates.push((transceiver, encoding, bits)),
+                    _ => {}
+                }
+            }
+            assert_eq!(keys, [(here, at as u8)]);
+            assert_eq!(rates, [(here, at, Some(bits))]);
+        }
+    }
+
     /// RFC 8083: of two streams that stops which nobody reports on; the other has sent nothing.
     #[test]
     fn each_stream_stops_by_itself() {
