@@ -5,7 +5,7 @@ mod pair;
 use oxirtc_netsim::{Link, ms};
 use oxirtc_peerconnection::{
     Configuration, MediaKind,
-    engine::{Cutter, Settings, TransceiverId},
+    engine::{Cutter, Settings, TrackId, TransceiverId},
     media::{Codec, EncodedFrame},
 };
 
@@ -55,4 +55,39 @@ fn come(most: usize) -> Vec<bool> {
 fn so_many_streams_are_followed() {
     assert_eq!(come(3), [true, true]);
     assert_eq!(come(2), [true, false]);
+}
+
+/// The limit of SRTP is that of RTP: where more SSRCs are allowed than either remembers by itself, all come.
+#[test]
+fn more_streams_are_followed_where_they_are_allowed() {
+    const COUNT: u32 = 260;
+    let configuration = [(); 2].map(|()| Configuration::default());
+    let settings = [
+        Settings::default(),
+        Settings::default().most_remote_streams(300),
+    ];
+    let mut pair = Pair::with_each(2, Link::new(2).delay(ms(5)), configuration, settings);
+    for track in 0..COUNT {
+        let engine = &mut pair.ends[0].engine;
+        let added = engine.add_track(MediaKind::Audio, TrackId(track.into()), Vec::new());
+        added.expect("it is open");
+    }
+    connect(&mut pair);
+    let [near, far] = [0, 1].map(|side| -> Vec<TransceiverId> {
+        let engine = &pair.ends[side].engine;
+        engine.transceivers().map(|it| it.id()).collect()
+    });
+    let frame = EncodedFrame::new(Codec::Opus, vec![0x18; 40]);
+    for id in near {
+        let now = pair.now;
+        let batch = Cutter::new().cut_frame(now, 0, &frame).expect("Opus");
+        pair.ends[0].engine.write(now, id, &batch);
+    }
+    pair.run(ms(300));
+    let now = pair.now;
+    let engine = &mut pair.ends[1].engine;
+    let come = far
+        .into_iter()
+        .filter(|id| engine.read_frame(now, *id).is_some());
+    assert_eq!(come.count(), COUNT as usize);
 }

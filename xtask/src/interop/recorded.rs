@@ -110,7 +110,9 @@ fn plays(path: &Path, codec: &str, frames: u32) -> anyhow::Result<()> {
     );
     let mut decode = Command::new("ffmpeg");
     decode.args(["-v", "error", "-i"]).arg(path);
+    // With their own times: at one rate, as else, two pictures that a busy camera makes shortly after one another would be one.
     let decoded = decode
+        .args(["-fps_mode", "passthrough", "-enc_time_base", "-1"])
         .args(["-f", "null", "-"])
         .output()
         .context("ffmpeg did not start")?;

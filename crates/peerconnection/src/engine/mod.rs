@@ -161,6 +161,18 @@ pub(crate) fn engine(seed: u8, settings: Settings) -> Engine {
     .unwrap()
 }
 
+/// An encoding of such an engine is sent no more, or again.
+#[cfg(test)]
+pub(crate) fn stop_sending(
+    engine: &mut Engine,
+    id: TransceiverId,
+    encoding: usize,
+    cause: Option<crate::StopCause>,
+) {
+    let it = engine.media.get_mut(id).unwrap();
+    it.stop_sending(encoding, cause, &mut engine.tasks);
+}
+
 /// Two such engines agree on what the first one offers, bundled or not; nothing connects them.
 #[cfg(test)]
 pub(crate) fn negotiate(near: &mut Engine, far: &mut Engine, bundled: bool) {

@@ -547,8 +547,31 @@ mod tests {
         assert_eq!(rewrite.leave_out(&again), Verdict::Drop);
         assert_eq!(accept(&mut rewrite, 7, 11), Some((293, false)));
         assert_eq!(accept(&mut rewrite, 7, 202), Some((484, false)));
+        // Of another source nothing is known, though its streams have the same names.
         rewrite.change_source();
-        assert_eq!(accept(&mut rewrite, 3, 10), Some((486, true)));
+        assert_eq!(accept(&mut rewrite, 8, 10), Some((486, true)));
+        assert_eq!(accept(&mut rewrite, 3, 10), Some((488, true)));
+    }
+
+    /// A packet of before the key frame where a stream was entered has no number of ours, whatever the stream before counted.
+    #[test]
+    fn what_lies_before_the_entry_is_left_out() {
+        let mut rewrite = Rewrite::new(Choice::default(), 100, 0);
+        assert_ne!(rewrite.accept(&packet(10, 20)), Verdict::Drop);
+        let entry = Packet {
+            stream: 7,
+            facts: packet(10, 0).facts,
+            ..packet(30, 20)
+        };
+        assert_ne!(rewrite.accept(&entry), Verdict::Drop);
+        for (sequence, is_sent) in [(29, false), (31, true)] {
+            let packet = Packet {
+                stream: 7,
+                ..packet(sequence, 20)
+            };
+            let is_dropped = rewrite.accept(&packet) == Verdict::Drop;
+            assert_eq!(!is_dropped, is_sent, "{sequence}");
+        }
     }
 
     /// A source that counts from somewhere else is no loss, and what is far ahead would be refused by SRTP as long past.

@@ -488,6 +488,7 @@ mod tests {
         goodbye(&mut session, &[1]);
         session.handle_rtp(now, &named(96, 1, ["b", "", ""]));
         assert_eq!(place(&session, 1), Some((1, 0, false)));
+        assert!(session.departed.is_empty(), "it has come back");
         goodbye(&mut session, &[2]);
         session.handle_rtp(now, &named(96, 2, ["", "q", ""]));
         assert_eq!(place(&session, 2), Some((0, 0, false)));

@@ -393,7 +393,10 @@ impl Links {
 #[cfg(test)]
 mod tests {
     use std::{
-        sync::atomic::{AtomicBool, Ordering},
+        sync::{
+            Mutex,
+            atomic::{AtomicBool, Ordering},
+        },
         task::{Poll, Waker},
     };
 
@@ -401,9 +404,9 @@ mod tests {
 
     use super::*;
     use crate::{
-        Choice, Codec, EncodedFrame, MediaKind, RtpEncodingParameters,
+        Choice, Codec, EncodedFrame, MediaKind, RtpEncodingParameters, StopCause,
         api::{Hint, TrackReadyState, waiters::Waiter},
-        engine::{Settings, TransceiverInit, engine},
+        engine::{Settings, TransceiverInit, engine, stop_sending},
         stats::{MediaSource, StatsObject},
     };
 
@@ -473,12 +476,33 @@ mod tests {
         }
     }
 
+    /// What does not get out need not be encoded, until it does again.
+    #[test]
+    fn what_has_stopped_need_not_be_encoded() {
+        let (track, _writer) = MediaStreamTrack::from_frames(MediaKind::Video);
+        let (mut engine, links, _inbox, id) = sender(&track);
+        for cause in [None, Some(StopCause::Silence), None] {
+            stop_sending(&mut engine, id, 0, cause);
+            links.change_encodings(id, &engine, &mut Outbound::default());
+            assert_eq!(track.state.source.wants(0).active, cause.is_none());
+        }
+    }
+
     #[derive(Default)]
     struct Woken(AtomicBool);
 
     impl std::task::Wake for Woken {
         fn wake(self: Arc<Self>) {
             self.0.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether anybody takes a track when who writes it is woken.
+    struct Finds(MediaStreamTrack, Mutex<Option<bool>>);
+
+    impl std::task::Wake for Finds {
+        fn wake(self: Arc<Self>) {
+            *self.1.lock().unwrap() = Some(self.0.state.source.has_sinks());
         }
     }
 
@@ -536,7 +560,12 @@ mod tests {
         let chosen = |inbox: &Inbox| inbox.take(&mut Wakeups::default()).unwrap().chosen;
         assert_eq!(chosen(&inbox), [id]);
         links.allow(id, 0, Some(7), &mut Outbound::default());
-        assert!(wakes(&old, || links.send(id, Some(&new), &inbox)));
+        let finds = Arc::new(Finds(old.clone(), Mutex::default()));
+        let waker = Waker::from(finds.clone());
+        let cx = std::task::Context::from_waker(&waker);
+        old.state.source.register(&mut Waiter::by_hand(&cx));
+        links.send(id, Some(&new), &inbox);
+        assert_eq!(*finds.1.lock().unwrap(), Some(false));
         assert_eq!(chosen(&inbox), [id]);
         let has_sinks = |it: &MediaStreamTrack| it.state.source.has_sinks();
         assert!(!has_sinks(&old) && has_sinks(&new));

@@ -262,6 +262,124 @@ mod tests {
         }
     }
 
+    /// All encodings of a sender go under the same keys.
+    #[test]
+    fn keys_that_are_used_up_stop_all_encodings() {
+        let (mut pair, here) = simulcast();
+        let [near, _] = &mut pair;
+        told(near);
+        let profile = Profile::AeadAes128Gcm;
+        let config = Config::new(profile).lifetime(1);
+        let context = Context::new(config, &vec![7; profile.material_len()], Role::Client).unwrap();
+        path(near, here).set_context(epoch(), context);
+        let batch = key_frame(&mut Cutter::new(), 0, 3000);
+        near.write(epoch(), here, &batch);
+        let path = path(near, here);
+        while path.is_ready(epoch(), 1232) {
+            let _ = path.poll_rtp(epoch(), 1232, &mut Vec::new());
+        }
+        let cause = Some(StopCause::KeyExhausted);
+        assert_eq!(stops(near), [0, 1].map(|at| (here, at, cause)));
+    }
+
+    /// What the peer asks for is told of the stream that it is about.
+    #[test]
+    fn each_stream_is_told_its_own() {
+        let (mut pair, here) = simulcast();
+        let [near, _] = &mut pair;
+        let mut cutter = Cutter::new();
+        for lane in [0, 1] {
+            let batch = key_frame(&mut cutter, lane, 300);
+            near.write(epoch(), here, &batch);
+        }
+        let datagrams = sent(near, here, epoch());
+        let ssrcs = datagrams.iter().map(|it| Rtp::parse(it).unwrap().head.ssrc);
+        let ssrcs: Vec<u32> = ssrcs.collect();
+        assert_eq!(ssrcs.len(), 2);
+        told(near);
+        for (at, ssrc) in ssrcs.into_iter().enumerate() {
+            let bits = 100_000 + at as u64;
+            let mut wishes = Vec::new();
+            rtcp::write_pli(&mut wishes, 7, ssrc);
+            let rate = rtcp::MaxRate {
+                ssrc,
+                bits,
+                overhead: 40,
+            };
+            rtcp::write_tmmbr(&mut wishes, 7, &[rate]);
+            path(near, here).rtp.handle_rtcp(epoch(), &wishes);
+            let (mut keys, mut rates) = (Vec::new(), Vec::new());
+            for event in told(near) {
+                match event {
+                    Event::KeyframeRequested { transceiver, lane } => {
+                        keys.push((transceiver, lane))
+                    }
+                    Event::BitrateAllowed {
+                        transceiver,
+                        encoding,
+                        bits,
+                    } => rates.push((transceiver, encoding, bits)),
+                    _ => {}
+                }
+            }
+            assert_eq!(keys, [(here, at as u8)]);
+            assert_eq!(rates, [(here, at, Some(bits))]);
+        }
+    }
+
+    /// A key frame is asked for of the stream that lacks it, or of all.
+    #[test]
+    fn a_key_frame_is_asked_for_where_it_is_wanted() {
+        for lane in [None, Some(0), Some(1)] {
+            let (mut pair, here) = simulcast();
+            let [near, far] = &mut pair;
+            let there = first(far);
+            let mut cutter = Cutter::new();
+            for lane in [0, 1] {
+                let batch = key_frame(&mut cutter, lane, 300);
+                near.write(epoch(), here, &batch);
+            }
+            let mut ssrcs = Vec::new();
+            for datagram in sent(near, here, epoch()) {
+                path(far, there).rtp.handle_rtp(epoch(), &datagram);
+                ssrcs.push(Rtp::parse(&datagram).unwrap().head.ssrc);
+            }
+            let now = epoch() + secs(2);
+            far.request_keyframe(now, there, lane);
+            let (mut buf, mut asked) = (Vec::new(), Vec::new());
+            while path(far, there).rtp.poll_rtcp(now, 1200, &mut buf) {
+                let parts = rtcp::Compound::parse(&buf).unwrap();
+                asked.extend(parts.into_iter().filter_map(|it| match it {
+                    rtcp::Rtcp::Pli(pli) => Some(pli.media),
+                    _ => None,
+                }));
+                buf.clear();
+            }
+            let wanted = ssrcs.iter().enumerate();
+            let wanted = wanted.filter(|it| lane.is_none_or(|lane| usize::from(lane) == it.0));
+            assert!(wanted.map(|it| *it.1).eq(asked), "{lane:?}");
+        }
+    }
+
+    /// What a sender had no room for is counted, and what needs it does not go out.
+    #[test]
+    fn what_lags_is_counted() {
+        let (mut pair, here) = simulcast();
+        let [near, _] = &mut pair;
+        let mut cutter = Cutter::new();
+        let batch = key_frame(&mut cutter, 0, 300);
+        near.write(epoch(), here, &batch);
+        assert_eq!(sent(near, here, epoch()).len(), 1);
+        near.lag(here, 3);
+        assert_eq!(path(near, here).rtp.stats().lagged, 3);
+        let mut payload = vec![7; 300];
+        payload[0] = 1;
+        let frame = EncodedFrame::new(Codec::Vp8, payload);
+        let batch = cutter.cut_frame(epoch() + ms(33), 0, &frame).unwrap();
+        near.write(epoch() + ms(33), here, &batch);
+        assert!(sent(near, here, epoch() + ms(33)).is_empty());
+    }
+
     /// RFC 8083: of two streams that stops which nobody reports on; the other has sent nothing.
     #[test]
     fn each_stream_stops_by_itself() {

@@ -52,3 +52,32 @@ impl MediaBatch {
         self.inner.packets.iter().filter_map(convert::shown_packet)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use oxirtc_netsim::epoch;
+
+    use super::*;
+    use crate::{Codec, EncodedFrame, engine::Cutter};
+
+    /// A batch says how much it has, and whether a decoder can begin with it.
+    #[test]
+    fn a_batch_says_what_it_has() {
+        let mut cutter = Cutter::new();
+        for (first, has_key) in [(0, true), (1, false)] {
+            let mut payload = vec![7; 3000];
+            payload[..10].copy_from_slice(&[first, 0, 0, 0x9d, 1, 0x2a, 64, 1, 180, 0]);
+            let frame = EncodedFrame::new(Codec::Vp8, payload);
+            let batch = cutter.cut_frame(epoch(), 2, &frame).unwrap();
+            assert_eq!((batch.lane(), batch.len()), (2, 3));
+            assert_eq!(batch.packets().count(), 3);
+            assert!(batch.bytes() > 3000 && batch.bytes() < 3100);
+            assert_eq!(batch.has_key(), has_key);
+            assert!(!batch.is_empty());
+        }
+        let packets = Vec::new();
+        let empty = MediaBatch::new(0, Arc::new(Batch { packets }));
+        assert!(empty.is_empty() && !empty.has_key());
+        assert_eq!((empty.len(), empty.bytes()), (0, 0));
+    }
+}

@@ -125,3 +125,27 @@ const SHORTEST_TONE: Duration = Duration::from_millis(40);
 const SHORTEST_GAP: Duration = Duration::from_millis(30);
 const LONGEST: Duration = Duration::from_millis(6000);
 const PAUSE: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests {
+    use oxirtc_netsim::{epoch, ms};
+
+    use crate::{
+        MediaKind,
+        engine::{Settings, TransceiverInit, engine},
+    };
+
+    /// Of several senders the one whose tone begins first is due first.
+    #[test]
+    fn the_first_tone_is_due_first() {
+        let mut engine = engine(1, Settings::default());
+        assert_eq!(engine.next_tone(), None);
+        for after in [7, 5, 9] {
+            let init = TransceiverInit::default();
+            let id = engine.add_transceiver(MediaKind::Audio, None, init);
+            let it = engine.media.get_mut(id.unwrap()).unwrap();
+            it.sender.dtmf.next = Some(epoch() + ms(after));
+        }
+        assert_eq!(engine.next_tone(), Some(epoch() + ms(5)));
+    }
+}

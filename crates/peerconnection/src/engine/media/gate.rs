@@ -256,6 +256,18 @@ mod tests {
         assert!(now - next < ms(1), "{:?}", now - next);
     }
 
+    /// When the time of a frame has passed, what is left of it goes at once, however shortly after the packet before.
+    #[test]
+    fn what_has_had_its_time_is_not_held() {
+        let begin = epoch();
+        let mut gate = gate_at(begin, ms(33));
+        let end = begin + gate.interval;
+        let mut left = 74;
+        assert_eq!(burst(&mut gate, begin, &mut left), 64);
+        assert_eq!(burst(&mut gate, end - PAUSE / 2, &mut left), 9);
+        assert_eq!(burst(&mut gate, end, &mut left), 1);
+    }
+
     /// A picture that comes after a long pause is spread over a tenth of a second at most.
     #[test]
     fn a_pause_is_no_time_to_spread_over() {

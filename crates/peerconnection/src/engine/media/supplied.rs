@@ -102,3 +102,68 @@ fn put<T: Clone + Default>(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use oxirtc_jsep as jsep;
+
+    use super::*;
+    use crate::{
+        ErrorKind, MediaKind, RtpEncodingParameters,
+        engine::{Settings, TransceiverInit, engine, negotiate},
+    };
+
+    /// A decoder may tell of each lane that the peer has, by its rid or by its announcement, and of the first always; an encoder of each encoding.
+    #[test]
+    fn each_stream_has_its_place() {
+        let [mut near, mut far] = [1, 2].map(|seed| engine(seed, Settings::default()));
+        let init = TransceiverInit {
+            encodings: ["a", "b"].map(RtpEncodingParameters::named).into(),
+            ..TransceiverInit::default()
+        };
+        let here = near.add_transceiver(MediaKind::Video, None, init).unwrap();
+        let alone = near.add_transceiver(MediaKind::Video, None, TransceiverInit::default());
+        let alone = alone.unwrap();
+        negotiate(&mut near, &mut far, true);
+        let there = far.transceivers().next().unwrap().id();
+        let places = |put: &mut dyn FnMut(usize) -> Result<(), Error>| {
+            let places = (0..5).take_while(|at| put(*at).is_ok()).count();
+            assert_eq!(put(places).unwrap_err().kind(), ErrorKind::Type);
+            places
+        };
+        let encoders = |it: &mut Engine, id| {
+            places(&mut |at| it.set_encoder_stats(id, at, EncoderStats::default()))
+        };
+        assert_eq!(encoders(&mut near, here), 2);
+        assert_eq!(encoders(&mut near, alone), 1);
+        let decoders = |it: &mut Engine, id| {
+            places(&mut |at| it.set_decoder_stats(id, at as u8, DecoderStats::default()))
+        };
+        assert_eq!(decoders(&mut near, alone), 1);
+        assert_eq!(decoders(&mut far, there), 2);
+        let it = far.media.get_mut(there).unwrap();
+        let negotiated = it.receiver.negotiated.as_mut().unwrap();
+        negotiated.rids.clear();
+        negotiated.announced = [1, 2, 3]
+            .map(|ssrc| jsep::Announced {
+                ssrc,
+                rtx: None,
+                fec: None,
+            })
+            .into();
+        assert_eq!(decoders(&mut far, there), 3);
+    }
+
+    /// The names of the tracks are those of the sender's and of the receiver's.
+    #[test]
+    fn each_track_has_its_name() {
+        let mut engine = engine(1, Settings::default());
+        let id = engine.add_transceiver(MediaKind::Video, None, TransceiverInit::default());
+        let id = id.unwrap();
+        let [sent, received] = ["sent", "received"].map(|it| Some(it.to_owned()));
+        engine.name_tracks(id, sent.clone(), received.clone());
+        let it = engine.media.get(id).unwrap();
+        assert_eq!(it.sender.report.track, sent);
+        assert_eq!(it.receiver.report.track, received);
+    }
+}

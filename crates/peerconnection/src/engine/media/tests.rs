@@ -555,6 +555,343 @@ fn a_path_keeps_to_its_limits() {
     }
 }
 
+/// One of a peer's packets.
+fn sealed(context: &mut Context, kind: Kind, mut packet: Vec<u8>) -> (Kind, Vec<u8>) {
+    let sealed = match kind {
+        Kind::Rtp => context.protect_rtp(&mut packet, 0),
+        _ => context.protect_rtcp(&mut packet, 0),
+    };
+    sealed.unwrap();
+    (kind, packet)
+}
+
+fn goodbye(ssrc: u32) -> Vec<u8> {
+    let mut goodbye = Vec::new();
+    rtcp::write_bye(&mut goodbye, &[ssrc]);
+    goodbye
+}
+
+/// What is dropped is counted once, by its reason.
+#[test]
+fn drops_are_counted_by_their_reason() {
+    type Made = fn(&mut Context) -> Vec<(Kind, Vec<u8>)>;
+    let [
+        mut forged,
+        mut replayed,
+        mut malformed,
+        mut over_limit,
+        mut unrouted,
+    ] = [crate::MediaDrops::default(); 5];
+    forged.forged = 1;
+    replayed.replayed = 1;
+    malformed.malformed = 1;
+    over_limit.over_limit = 1;
+    unrouted.unrouted = 1;
+    // What it is, so many SSRCs of SRTP and of RTP, what comes, and as what it is counted.
+    let cases: [(&str, [usize; 2], Made, crate::MediaDrops); 14] = [
+        (
+            "forged RTP",
+            [8, 8],
+            |context| {
+                let (kind, mut packet) = sealed(context, Kind::Rtp, packet(1, 1, 100));
+                *packet.last_mut().unwrap() ^= 1;
+                vec![(kind, packet)]
+            },
+            forged,
+        ),
+        (
+            "forged RTCP",
+            [8, 8],
+            |context| {
+                let (kind, mut packet) = sealed(context, Kind::Rtcp, goodbye(7));
+                *packet.last_mut().unwrap() ^= 1;
+                vec![(kind, packet)]
+            },
+            forged,
+        ),
+        (
+            "replayed RTP",
+            [8, 8],
+            |context| vec![sealed(context, Kind::Rtp, packet(1, 1, 100)); 2],
+            replayed,
+        ),
+        (
+            "replayed RTCP",
+            [8, 8],
+            |context| vec![sealed(context, Kind::Rtcp, goodbye(7)); 2],
+            replayed,
+        ),
+        (
+            "short RTP",
+            [8, 8],
+            |_| vec![(Kind::Rtp, vec![0x80; 10])],
+            malformed,
+        ),
+        (
+            "short RTCP",
+            [8, 8],
+            |_| vec![(Kind::Rtcp, vec![0x80, 201, 0, 0])],
+            malformed,
+        ),
+        (
+            "RTP that is padding beyond its beginning",
+            [8, 8],
+            |context| {
+                let mut packet = packet(1, 1, 20);
+                packet[0] |= 0x20;
+                *packet.last_mut().unwrap() = 255;
+                vec![sealed(context, Kind::Rtp, packet)]
+            },
+            malformed,
+        ),
+        (
+            "RTCP that is longer than it is",
+            [8, 8],
+            |context| {
+                let mut packet = goodbye(7);
+                packet[3] = 9;
+                vec![sealed(context, Kind::Rtcp, packet)]
+            },
+            malformed,
+        ),
+        (
+            "a NACK about no stream",
+            [8, 8],
+            |context| {
+                let nack = vec![0x81, 205, 0, 1, 0, 0, 0, 7];
+                vec![sealed(context, Kind::Rtcp, nack)]
+            },
+            malformed,
+        ),
+        (
+            "a third SSRC of SRTP",
+            [2, 8],
+            |context| {
+                let all = [1, 2, 3].map(|ssrc| packet(ssrc, 1, 100));
+                all.map(|it| sealed(context, Kind::Rtp, it)).into()
+            },
+            over_limit,
+        ),
+        (
+            "a third SSRC of SRTCP",
+            [2, 8],
+            |context| {
+                let all = [7, 8, 9].map(goodbye);
+                all.map(|it| sealed(context, Kind::Rtcp, it)).into()
+            },
+            over_limit,
+        ),
+        (
+            "a third SSRC of RTP",
+            [8, 2],
+            |context| {
+                let all = [1, 2, 3].map(|ssrc| packet(ssrc, 1, 100));
+                all.map(|it| sealed(context, Kind::Rtp, it)).into()
+            },
+            over_limit,
+        ),
+        (
+            "a format that there is not",
+            [8, 8],
+            |context| {
+                let mut packet = packet(50, 1, 100);
+                packet[1] = 100;
+                vec![sealed(context, Kind::Rtp, packet)]
+            },
+            unrouted,
+        ),
+        (
+            "a repair of nothing",
+            [8, 8],
+            |context| {
+                let mut packet = packet(50, 1, 100);
+                packet[1] = 97;
+                vec![sealed(context, Kind::Rtp, packet)]
+            },
+            unrouted,
+        ),
+    ];
+    let profile = Profile::AeadAes128Gcm;
+    let material = vec![7; profile.material_len()];
+    for (what, [srtp, rtp], made, expected) in cases {
+        let context = |role| {
+            let config = Config::new(profile).streams(srtp);
+            Context::new(config, &material, role).unwrap()
+        };
+        let mut path = limited(&Settings::default().most_remote_streams(rtp));
+        path.set_context(epoch(), context(Role::Server));
+        for (kind, mut packet) in made(&mut context(Role::Client)) {
+            path.handle(epoch(), kind, &mut packet);
+        }
+        assert_eq!(path.drops(), expected, "{what}");
+    }
+}
+
+/// What is under way as another association comes is read for two seconds, and no longer.
+#[test]
+fn old_keys_open_for_two_seconds() {
+    for (after, opens) in [(1999, true), (2000, false)] {
+        let mut path = limited(&Settings::default());
+        let [mut sender, receiver] = keys(1, Profile::AeadAes128Gcm);
+        path.set_context(epoch(), receiver);
+        path.retire_keys(epoch());
+        let [_, other] = keys(2, Profile::AeadAes128Gcm);
+        path.set_context(epoch() + ms(1), other);
+        let (kind, mut late) = sealed(&mut sender, Kind::Rtp, packet(1, 1, 100));
+        path.handle(epoch() + ms(after), kind, &mut late);
+        let streams = path.rtp.receive_stats(VIDEO).count();
+        assert_eq!(streams, usize::from(opens), "{after} ms");
+    }
+}
+
+/// Datagrams of RTCP wait for who reads them, so many, and for nobody else.
+#[test]
+fn reports_wait_for_who_reads_them() {
+    let mut path = limited(&Settings::default());
+    let [mut sender, receiver] = keys(1, Profile::AeadAes128Gcm);
+    path.set_context(epoch(), receiver);
+    for (reads, kept) in [(false, 0), (true, 64), (false, 0)] {
+        path.read_rtcp(reads);
+        for _ in 0..65 {
+            let (kind, mut packet) = sealed(&mut sender, Kind::Rtcp, goodbye(7));
+            path.handle(epoch(), kind, &mut packet);
+        }
+        path.read_rtcp(reads);
+        let waiting = std::iter::from_fn(|| path.poll_heard());
+        assert_eq!(waiting.count(), kept);
+    }
+    path.read_rtcp(true);
+    let (kind, mut packet) = sealed(&mut sender, Kind::Rtcp, goodbye(7));
+    path.handle(epoch(), kind, &mut packet);
+    path.read_rtcp(false);
+    path.read_rtcp(true);
+    assert!(path.poll_heard().is_none(), "nobody has waited for it");
+}
+
+/// A path that has a key frame of many packets to send, by keys of this profile.
+fn written(profile: Profile, len: usize) -> MediaPath {
+    let mut pair = Pair::keyed(&Link::new(1), profile);
+    let mut payload = vec![7; len];
+    payload[..10].copy_from_slice(&[0, 0, 0, 0x9d, 1, 0x2a, 64, 1, 180, 0]);
+    let frame = EncodedFrame::new(Codec::Vp8, payload);
+    let batch = pair.cutter.cut_frame(pair.now, 0, &frame).unwrap();
+    let [mut path, _] = pair.paths;
+    path.rtp.write(pair.now, VIDEO, 0, batch.inner());
+    path
+}
+
+/// A datagram has its tag within the room that there is; what is longer than any datagram may be is dropped.
+#[test]
+fn what_is_sealed_fits_into_its_room() {
+    for profile in Profile::ALL {
+        let plain = written(profile, 1000).rtp.peek(epoch()).unwrap().len;
+        let [context, _] = keys(1, profile);
+        let sealed = plain + context.tailroom();
+        for (whole, room, is_ready, is_sent) in [
+            (sealed, sealed, true, true),
+            (sealed, sealed - 1, true, false),
+            (sealed - 1, sealed, false, false),
+        ] {
+            let mut path = written(profile, 1000);
+            assert_eq!(path.is_ready(epoch(), whole), is_ready, "{profile}");
+            let mut buf = Vec::new();
+            let sent = path.poll_rtp(epoch(), room, &mut buf).unwrap();
+            assert_eq!(sent, is_sent, "{profile}");
+            assert_eq!(buf.len(), if sent { sealed } else { 0 }, "{profile}");
+        }
+        // So many packets are missing that what asks for them fills any room.
+        let mut longest = 0;
+        for room in (0..200).step_by(4) {
+            let mut path = limited(&Settings::default());
+            let [mut sender, receiver] = keys(1, profile);
+            path.set_context(epoch(), receiver);
+            for sequence in (1..800).step_by(20) {
+                let mut packet = packet(1, sequence, 100);
+                // A key frame would need none of those before it.
+                packet[13] = u8::from(sequence > 1);
+                let (kind, mut packet) = self::sealed(&mut sender, Kind::Rtp, packet);
+                path.handle(epoch(), kind, &mut packet);
+            }
+            let mut buf = Vec::new();
+            while path.poll_rtcp(epoch() + ms(1), room, &mut buf).unwrap() {
+                assert!(buf.len() <= room, "{profile}: {} of {room}", buf.len());
+                longest = longest.max(buf.len());
+                buf.clear();
+            }
+        }
+        assert!(longest > 180, "{profile}: {longest}");
+    }
+}
+
+/// What is held at the gate is due when the gate opens, and not when there is nothing more that waits or nothing that may be sent.
+#[test]
+fn what_is_held_is_due() {
+    let now = epoch();
+    let held = || {
+        let mut path = written(Profile::AeadAes128Gcm, 200_000);
+        assert_eq!(drain_media(&mut path, now), 64);
+        path
+    };
+    let mut path = held();
+    let due = path.gate.poll_timeout().unwrap();
+    assert_eq!(path.poll_timeout(), Some(due));
+    assert!(path.is_pausing());
+    path.handle_timeout(due);
+    assert_eq!(path.gate.poll_timeout(), None);
+    assert_eq!(drain_media(&mut path, due), 64);
+
+    let mut path = held();
+    path.rtp.set_encodings(VIDEO, &[]);
+    assert!(!path.is_ready(now, 1232));
+    assert_eq!(path.gate.poll_timeout(), None);
+
+    let mut path = held();
+    path.retire_keys(now);
+    assert!(!path.is_pausing());
+    assert_eq!(path.poll_timeout(), None);
+}
+
+/// How many packets of media leave now.
+fn drain_media(path: &mut MediaPath, now: Instant) -> usize {
+    let mut count = 0;
+    while path.is_ready(now, 1232) && path.poll_rtp(now, 1232, &mut Vec::new()).unwrap() {
+        count += 1;
+    }
+    count
+}
+
+/// What a section has encrypted beside payloads is so under all keys, until the section goes.
+#[test]
+fn what_is_hidden_is_so_under_all_keys() {
+    const OTHER: SectionId = SectionId(9);
+    // Of a packet that is sent: whether all of its extensions are encrypted, and whether its mid is.
+    let hidden = |pair: &mut Pair| {
+        pair.paths[0].rtp.name_anew();
+        pair.film();
+        pair.now += ms(33);
+        let sent = drain(&mut pair.paths[0], pair.now);
+        let packet = sent.iter().find(|it| Kind::of(it) == Kind::Rtp).unwrap();
+        let all = packet[12..14] == [0xc0, 0xde];
+        let mid = Rtp::parse(packet).ok();
+        let mid = mid.and_then(|it| it.extensions.into_iter().find(|it| it.0 == 1));
+        (all, !all && mid.unwrap().1 != b"v")
+    };
+    let mut pair = Pair::keyed(&Link::new(1), Profile::AeadAes128Gcm);
+    assert_eq!(hidden(&mut pair), (false, false));
+    pair.paths[0].hide(OTHER, (false, vec![1]));
+    assert_eq!(hidden(&mut pair), (false, true));
+    pair.rekey(2, Profile::AeadAes128Gcm);
+    assert_eq!(hidden(&mut pair), (false, true));
+    pair.paths[0].hide(VIDEO, (true, vec![]));
+    assert_eq!(hidden(&mut pair), (true, false));
+    pair.rekey(3, Profile::AeadAes128Gcm);
+    assert_eq!(hidden(&mut pair), (true, false));
+    pair.paths[0].hide(VIDEO, (false, vec![]));
+    assert_eq!(hidden(&mut pair), (false, true));
+    pair.paths[0].remove_section(OTHER);
+    assert_eq!(hidden(&mut pair), (false, false));
+}
+
 /// So does what it keeps of its own: so many packets, and so long.
 #[test]
 fn a_path_sends_again_what_it_was_set_to_keep() {

@@ -196,7 +196,7 @@ impl MediaTransceiver {
     }
 
     /// An encoding is sent no more, or again. Who encodes need not, then.
-    pub(super) fn stop_sending(
+    pub(in crate::engine) fn stop_sending(
         &mut self,
         encoding: usize,
         cause: Option<StopCause>,
@@ -250,3 +250,105 @@ pub(super) fn no_transceiver() -> Error {
 
 /// A peer can make transceivers leave for ever.
 const MOST_LEFT: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use oxirtc_netsim::epoch;
+
+    use super::*;
+    use crate::{
+        engine::{Engine, Settings, TransceiverInit, engine},
+        stats::{MicrophoneStats, SourceStats},
+    };
+
+    fn transceiver(engine: &mut Engine) -> TransceiverId {
+        let init = TransceiverInit::default();
+        engine
+            .add_transceiver(MediaKind::Audio, None, init)
+            .unwrap()
+    }
+
+    /// Of transceivers that have left the last 64 are remembered.
+    #[test]
+    fn those_that_left_are_bounded() {
+        let mut engine = engine(1, Settings::default());
+        let mut media = Media::default();
+        let ids: Vec<_> = (0..65).map(|_| transceiver(&mut engine)).collect();
+        for (at, id) in ids.iter().enumerate() {
+            media.add(*id, MediaKind::Audio, Vec::new());
+            let shown = RtpSendParameters {
+                transaction_id: format!("{at}"),
+                ..RtpSendParameters::default()
+            };
+            media.remove(*id, shown);
+            assert!(media.is_empty());
+        }
+        let shown = |at: usize| media.left(ids[at]).transaction_id;
+        assert_eq!((shown(0), shown(1)), (String::new(), "1".to_owned()));
+        assert_eq!((media.left.len(), shown(64)), (64, "64".to_owned()));
+    }
+
+    /// A cause is told when it changes, to who encodes as well.
+    #[test]
+    fn a_stop_is_told_once() {
+        let mut engine = engine(1, Settings::default());
+        let id = transceiver(&mut engine);
+        let it = engine.media.get_mut(id).unwrap();
+        let (silence, keys) = (StopCause::Silence, StopCause::KeyExhausted);
+        for (cause, is_told) in [
+            (None, false),
+            (Some(silence), true),
+            (Some(silence), false),
+            (Some(keys), true),
+            (None, true),
+            (None, false),
+        ] {
+            let mut tasks = Tasks::default();
+            it.stop_sending(0, cause, &mut tasks);
+            let told: Vec<_> = std::iter::from_fn(|| tasks.pop()).flatten().collect();
+            let [Event::SendingStopped { .. }, Event::EncodingsChanged(_)] = &told[..] else {
+                assert!(told.is_empty() && !is_told, "{cause:?}: {told:?}");
+                continue;
+            };
+            assert!(is_told, "{cause:?}");
+        }
+    }
+
+    /// What was told of a track is not of the next, and stays with the track that there is.
+    #[test]
+    fn each_track_is_told_of_by_itself() {
+        let mut engine = engine(1, Settings::default());
+        let id = transceiver(&mut engine);
+        for (track, tracks, is_kept) in [
+            (Some(TrackId(1)), 1, false),
+            (Some(TrackId(1)), 1, true),
+            (Some(TrackId(2)), 2, false),
+            (None, 3, false),
+        ] {
+            let it = engine.media.get_mut(id).unwrap();
+            it.set_track(track);
+            let report = &mut it.sender.report;
+            assert_eq!(it.sender.track, track);
+            assert_eq!(report.tracks, tracks);
+            assert_eq!(report.track.is_some(), is_kept);
+            assert_eq!(report.source.is_some(), is_kept);
+            assert_eq!(report.given.frames, u32::from(is_kept));
+            report.track = Some("name".to_owned());
+            report.given.frames = 1;
+            let stats = SourceStats::Microphone(MicrophoneStats::default());
+            engine.set_source_stats(id, stats).unwrap();
+        }
+    }
+
+    /// [4.4.2-57] All that was sent and received has stopped with the connection.
+    #[test]
+    fn all_stop_with_the_connection() {
+        let mut engine = engine(1, Settings::default());
+        let id = transceiver(&mut engine);
+        let it = engine.media.get_mut(id).unwrap();
+        (it.sender.sends, it.receiver.receptive) = (true, true);
+        engine.close(epoch());
+        let it = engine.media.get(id).unwrap();
+        assert!(!it.sender.sends && !it.receiver.receptive && it.receiver.ended);
+    }
+}

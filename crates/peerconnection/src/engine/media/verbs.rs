@@ -529,3 +529,103 @@ impl Engine {
 
 /// [5.3-07]
 const LONGEST_TARGET: Duration = Duration::from_secs(4);
+
+#[cfg(test)]
+mod tests {
+    use oxirtc_netsim::{epoch, ms};
+
+    use super::*;
+    use crate::{
+        Codec,
+        engine::{Cutter, Event, Settings, engine},
+        stats::{MediaSource, StatsObject},
+    };
+
+    fn transceiver(kind: MediaKind, track: Option<TrackId>) -> (Engine, TransceiverId) {
+        let mut engine = engine(1, Settings::default());
+        engine.watch_ended_stats(epoch());
+        let added = engine.add_transceiver(kind, track, TransceiverInit::default());
+        (engine, added.unwrap())
+    }
+
+    /// [8.5-01] What a verb takes away is told at once, with its last values, though nothing comes and goes.
+    #[test]
+    fn what_a_verb_takes_away_is_told_at_once() {
+        let (mut engine, id) = transceiver(MediaKind::Video, Some(TrackId(1)));
+        type Verb = fn(&mut Engine, TransceiverId) -> Result<(), Error>;
+        let verbs: [Verb; 2] = [
+            |it, id| it.replace_track(epoch(), id, Some((MediaKind::Video, TrackId(2)))),
+            |it, id| it.remove_track(epoch(), id),
+        ];
+        for (at, verb) in verbs.into_iter().enumerate() {
+            let mut payload = vec![7; 300];
+            payload[..10].copy_from_slice(&[0, 0, 0, 0x9d, 1, 0x2a, 64, 1, 180, 0]);
+            let frame = EncodedFrame::new(Codec::Vp8, payload);
+            let batch = Cutter::new().cut_frame(epoch(), 0, &frame).unwrap();
+            engine.write(epoch(), id, &batch);
+            verb(&mut engine, id).unwrap();
+            let tasks = std::iter::from_fn(|| engine.poll_task()).flatten();
+            let ended = tasks.filter_map(|it| match it {
+                Event::StatsEnded(report) => Some(*report),
+                _ => None,
+            });
+            let frames = ended.flatten().filter_map(|it| match it {
+                StatsObject::MediaSource(MediaSource::Video(it)) => it.frames,
+                _ => None,
+            });
+            assert_eq!(frames.collect::<Vec<_>>(), [1], "{at}");
+        }
+    }
+
+    /// A rid that the source has not leaves the lane that was chosen; other rids of the source are looked at.
+    #[test]
+    fn a_rid_that_there_is_not_changes_nothing() {
+        let (mut engine, id) = transceiver(MediaKind::Video, None);
+        for (rids, rid, lane) in [
+            (["a", "b"], "b", 1),
+            (["a", "b"], "c", 1),
+            (["c", "b"], "c", 0),
+            (["b", "c"], "c", 1),
+        ] {
+            let rids = rids.map(str::to_owned);
+            engine.choose(epoch(), id, &rids, &Choice::rid(rid));
+            let sender = &engine.media.get(id).unwrap().sender;
+            assert_eq!((sender.lane, &sender.rids[..]), (lane, &rids[..]));
+        }
+    }
+
+    /// [5.3-07] Who reads otherwise waits as long as before.
+    #[test]
+    fn what_is_read_keeps_its_target() {
+        let (mut engine, id) = transceiver(MediaKind::Video, None);
+        let target = Some(ms(300));
+        engine.set_jitter_buffer_target(id, target).unwrap();
+        for (frames, packets) in [(true, false), (true, true), (false, true), (false, false)] {
+            engine.set_delivery(id, frames, packets);
+            assert_eq!(engine.jitter_buffer_target(id), target);
+            let delivery = engine.media.get(id).unwrap().receiver.delivery;
+            assert_eq!((delivery.frames, delivery.packets), (frames, packets));
+        }
+    }
+
+    /// A codec of another kind is no value that a preference may have.
+    #[test]
+    fn preferences_are_of_their_kind() {
+        let (mut engine, id) = transceiver(MediaKind::Audio, None);
+        for (mime_type, clock_rate, channels, refused) in [
+            ("video/VP8", 90_000, None, true),
+            ("audio/opus", 48_000, Some(2), false),
+        ] {
+            let codec = RtpCodec {
+                mime_type: mime_type.to_owned(),
+                clock_rate,
+                channels,
+                sdp_fmtp_line: (!refused).then(|| "minptime=10;useinbandfec=1".to_owned()),
+            };
+            let set = engine.set_codec_preferences(id, &[codec]);
+            let kind = set.map_err(|it| it.kind());
+            let expected = Err(ErrorKind::InvalidModification);
+            assert_eq!(kind, if refused { expected } else { Ok(()) });
+        }
+    }
+}
