@@ -371,8 +371,10 @@ fn a_restart_is_told_and_everything_begins_anew() {
     });
 }
 
-/// A message, and who still holds it.
-struct Held(Arc<()>);
+/// A message that tells by a count of its owners when it is let go of.
+struct Held {
+    _owner: Arc<()>,
+}
 
 impl AsRef<[u8]> for Held {
     fn as_ref(&self) -> &[u8] {
@@ -386,7 +388,9 @@ fn a_restart_lets_go_of_what_there_was() {
     let mut pair = perfect(1).connected();
     let held = Arc::new(());
     for message in 0..8000 {
-        let payload = Bytes::from_owner(Held(held.clone()));
+        let payload = Bytes::from_owner(Held {
+            _owner: held.clone(),
+        });
         let (stream, now) = (message % 1000, pair.now);
         let options = SendOptions::default();
         pair.ends[0]
