@@ -344,6 +344,7 @@ fn an_unknown_peer_is_learnt() {
     bench.answer(None);
     let pair = bench.agent.selected_pair().unwrap().clone();
     assert_eq!(pair.remote.kind, CandidateKind::PeerReflexive);
+    assert_eq!(pair.remote.tcp_type, None);
     assert_eq!((pair.remote.priority, pair.remote.port), (1000, 7));
     // [5.6-10]: what was not signalled is not among the remote candidates.
     assert_eq!(bench.agent.remote_candidates().count(), 0);

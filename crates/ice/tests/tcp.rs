@@ -99,6 +99,13 @@ fn streams_lead_where_datagrams_do_not() {
     assert_eq!(pair.local.protocol, Protocol::Tcp);
     assert_eq!(pair.remote.protocol, Protocol::Tcp);
     assert!(pair.remote_told || pair.local_told);
+    // RFC 6544 §4.5: each opened a stream, or accepted one of the peer's, which was not told where it comes from.
+    for side in [0, 1] {
+        let pair = sim.peers[side].agent.selected_pair().unwrap();
+        let kinds = [pair.local.tcp_type, pair.remote.tcp_type].map(Option::unwrap);
+        assert!(kinds.contains(&TcpType::Active) && kinds.contains(&TcpType::Passive));
+        assert_eq!(pair.remote_told, kinds[1] == TcpType::Passive, "{kinds:?}");
+    }
 }
 
 /// A restart goes on the streams that are open.

@@ -126,10 +126,19 @@ mod tests {
     use super::*;
 
     fn request(name: &str) -> Vec<u8> {
+        padded(name, 0)
+    }
+
+    /// A request of so many bytes, if it has fewer.
+    fn padded(name: &str, length: usize) -> Vec<u8> {
         let mut bytes = Vec::new();
         let id = TransactionId::new([1; 12]);
         let mut builder = Builder::new(&mut bytes, Class::Request, Method::BINDING, id);
         builder.add(Attribute::Username(name));
+        let so_far = 24 + name.len().next_multiple_of(4);
+        if let Some(missing) = length.checked_sub(so_far + 4) {
+            builder.add(Attribute::Data(&vec![0; missing]));
+        }
         builder.finish().unwrap();
         bytes
     }
@@ -169,6 +178,17 @@ mod tests {
         assert_eq!(incoming.next().await.unwrap().username_fragment, "two");
         drop(unknown);
         assert_eq!(incoming.next().await, None);
+    }
+
+    /// What is longer than any check is not kept.
+    #[test]
+    fn a_request_has_its_length() {
+        let (mut unknown, _incoming) = Unknown::new();
+        for (length, kept) in [(DATAGRAM + 4, false), (DATAGRAM, true)] {
+            let long = padded("long:peer", length);
+            assert_eq!(long.len(), length);
+            assert_eq!(unknown.keep(now(), path(1, 1), &long), kept);
+        }
     }
 
     /// Nobody fills the memory, or keeps the others out alone.
