@@ -54,7 +54,6 @@ fn they_connect_over_a_bad_link() {
     }
 }
 
-/// RFC 8445 §2.5: a lite server says so, the peer controls whoever offers, and messages go both ways.
 /// RFC 6544: where no UDP gets through at all, streams carry everything; without them nothing connects.
 #[test]
 fn streams_lead_where_no_udp_gets_through() {
@@ -89,6 +88,7 @@ fn streams_lead_where_no_udp_gets_through() {
     }
 }
 
+/// RFC 8445 §2.5: a lite server says so, the peer controls whoever offers, and messages go both ways.
 #[test]
 fn a_lite_server_is_reached() {
     for server in [0, 1] {

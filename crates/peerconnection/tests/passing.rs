@@ -148,6 +148,69 @@ fn the_end_of_candidates_is_handed_on() {
     });
 }
 
+/// What the peer tells of an offer that has no answer yet counts with the answer: of a restart where nothing else is known of either side.
+#[test]
+fn candidates_wait_for_the_answer() {
+    for trickled in [false, true] {
+        let (mut pair, _) = Pair::connected(5, link(), &DataChannelInit::default());
+        for end in &mut pair.ends {
+            end.trickle = false;
+        }
+        let restart = OfferOptions {
+            ice_restart: true,
+            ..OfferOptions::default()
+        };
+        pair.offer(0, &restart).unwrap();
+        pair.run(Duration::from_secs(1));
+        let mut offer = pair.ends[0].engine.local_description().unwrap();
+        let mut told = Vec::new();
+        if trickled {
+            let is_candidate = |line: &str| line.starts_with("a=candidate:");
+            let lines = offer.sdp.lines().filter(|it| is_candidate(it));
+            told.extend(lines.map(String::from));
+            assert_ne!(told, [""; 0]);
+            offer = edited(&offer, |line| match is_candidate(line) {
+                true => Vec::new(),
+                false => vec![line.into()],
+            });
+        }
+        let now = pair.now;
+        let engine = &mut pair.ends[1].engine;
+        engine.set_remote_description(now, offer).unwrap();
+        for candidate in told {
+            let init = IceCandidateInit {
+                candidate,
+                sdp_mid: Some("0".into()),
+                ..IceCandidateInit::default()
+            };
+            engine.add_ice_candidate(now, &init).unwrap();
+        }
+        let answer = engine.create_answer().unwrap();
+        assert!(!answer.sdp.contains("a=candidate:"));
+        let fragment = |sdp: &str| {
+            let lines = sdp.lines().find_map(|it| it.strip_prefix("a=ice-ufrag:"));
+            lines.unwrap().to_owned()
+        };
+        let own = fragment(&answer.sdp);
+        engine
+            .set_local_description(now, Some(answer.clone()))
+            .unwrap();
+        let engine = &mut pair.ends[0].engine;
+        engine.set_remote_description(now, answer).unwrap();
+        let name = format!(
+            "{}:{own}",
+            fragment(&engine.local_description().unwrap().sdp)
+        );
+        pair.sent = Some(Vec::new());
+        pair.run(Duration::from_secs(5));
+        let checks = pair.sent.take().unwrap().into_iter().filter(|it| {
+            let message = oxirtc_stun::Message::parse(&it.datagram);
+            message.is_ok_and(|it| it.username() == Some(&name))
+        });
+        assert!(checks.count() > 0, "nobody checks as {name}");
+    }
+}
+
 /// RFC 8445 §6.1.1: the full end of a pair with a lite one controls, whoever offered.
 #[test]
 fn a_lite_peer_is_controlled() {

@@ -1,10 +1,15 @@
 //! What a connection leaves behind, and what becomes of it when its runtime ends.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
 
 use oxirtc_peerconnection::{
     Certificate, Configuration, DataChannel, DataChannelInit, Endpoint, ErrorKind, Event,
-    KeyAlgorithm, PeerConnection, PeerConnectionState, engine::Settings,
+    KeyAlgorithm, PeerConnection, PeerConnectionState,
+    driver::UdpSocket,
+    engine::{Interface, Settings},
 };
 use tokio::runtime::{Handle, Runtime};
 
@@ -189,6 +194,36 @@ async fn a_bound_address_is_gathered() {
         );
         negotiate(&near, &far).await;
         within(channel.opened()).await.unwrap();
+    }
+}
+
+/// Without the word of the port, it would be left out where there is another.
+#[tokio::test]
+async fn a_bound_loopback_address_is_gathered_beside_another() {
+    let addresses = [Ipv4Addr::LOCALHOST, Ipv4Addr::UNSPECIFIED];
+    let sockets = addresses.map(|it| UdpSocket::bind((it, 0).into(), 100_000).unwrap());
+    let ports = sockets.each_ref().map(|it| it.local_address().port());
+    let hosts = [Ipv4Addr::LOCALHOST, Ipv4Addr::new(192, 0, 2, 1)];
+    let interfaces = hosts.map(|address| Interface {
+        name: format!("to {address}"),
+        index: 1,
+        address: address.into(),
+        default_route: true,
+        cost: 0,
+    });
+    let endpoint = Endpoint::with_sockets(sockets.into()).unwrap();
+    let endpoint = endpoint.with_interfaces(interfaces.into());
+    let near = endpoint.peer_connection(Configuration::default()).unwrap();
+    let _channel = near.create_data_channel("chat", DataChannelInit::default());
+    near.set_local_description(None).await.unwrap();
+    let offer = within(near.gathered()).await.unwrap().sdp;
+    let lines = offer.lines().filter(|it| it.starts_with("a=candidate:"));
+    assert_eq!(lines.count(), 2, "{offer}");
+    for (host, port) in hosts.into_iter().zip(ports) {
+        assert!(
+            offer.contains(&format!(" {host} {port} typ host")),
+            "{offer}"
+        );
     }
 }
 

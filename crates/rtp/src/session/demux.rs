@@ -601,11 +601,13 @@ mod tests {
             ..Section::default()
         };
         session.set_section(SectionId(0), video);
-        for ssrc in 1..1000 {
+        let most = session.config.streams;
+        for ssrc in 1..most as u32 + 100 {
             now += Duration::from_millis(1);
             session.handle_rtp(now, &packet(96, ssrc));
         }
         assert_eq!(session.receivers.len(), 1);
+        assert_eq!(session.ended.len(), most, "nobody asks for them");
         assert_eq!(session.by_ssrc.len(), 1, "the newest is bound");
     }
 }

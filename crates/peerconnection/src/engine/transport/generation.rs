@@ -9,8 +9,8 @@ pub(in crate::engine) struct Generations {
     local: Option<ice::Credentials>,
     pub(super) remote: Option<ice::RemoteIce>,
     pub(super) plan: ice::Plan,
-    /// Candidates, or their end, of a description that is not answered yet, by the fragment.
-    pub(super) held: Vec<(String, Option<ice::Candidate>)>,
+    /// Candidates of generations that the next plan lists, or their end, by the fragment.
+    pub(super) untold: Vec<(String, Option<ice::Candidate>)>,
 }
 
 impl Generations {
@@ -24,7 +24,7 @@ impl Generations {
 
     /// Notes a candidate of the peer's generation of this fragment or, without one, their end.
     pub(in crate::engine) fn push(&mut self, ufrag: String, candidate: Option<ice::Candidate>) {
-        self.held.push((ufrag, candidate));
+        self.untold.push((ufrag, candidate));
     }
 
     /// Whether a description of the peer that counts has this fragment.

@@ -34,27 +34,19 @@ impl Transport {
         if mem::take(&mut self.renewed) && newest != before {
             self.since = newest;
         }
-        for (ufrag, candidate) in mem::take(&mut self.generations.held) {
-            let taken = match candidate.clone() {
+        for (ufrag, candidate) in mem::take(&mut self.generations.untold) {
+            let taken = match candidate {
                 Some(candidate) => self.ice.add_remote_candidate(now, set, &ufrag, candidate),
                 None => self.ice.set_remote_end_of_candidates(now, set, &ufrag),
             };
-            match taken {
-                Err(ice::Error::UnknownGeneration) => {
-                    self.generations.held.push((ufrag, candidate));
-                }
-                Err(error) => log::debug!(
+            if let Err(error) = taken {
+                log::debug!(
                     "{}: a candidate of the peer is of no use: {error}",
                     self.label
-                ),
-                Ok(()) => {}
+                );
             }
         }
         self.shown.role = convert::shown_role(set.role());
-        // A description that was taken back has taken its candidates along.
-        let mut held = mem::take(&mut self.generations.held);
-        held.retain(|(ufrag, _)| self.generations.is_remote(ufrag));
-        self.generations.held = held;
         let generations = &self.generations;
         self.shown.remote_candidates.retain(|it| {
             let ufrag = it.username_fragment();
