@@ -146,10 +146,11 @@ mod tests {
 
     use super::*;
     use crate::{
-        Codec, EncodedFrame, MediaKind, RtpEncodingParameters, RtpTransceiverDirection, Settings,
+        Codec, EncodedFrame, Error, MediaKind, RtpEncodingParameters, RtpTransceiverDirection,
+        Settings,
         engine::{
-            Cutter, Engine, MediaBatch, TransceiverId, TransceiverInit, demux::Kind, engine,
-            media::MediaPath, negotiate,
+            Cutter, Engine, MediaBatch, TrackId, TransceiverId, TransceiverInit, demux::Kind,
+            engine, media::MediaPath, negotiate,
         },
     };
 
@@ -378,6 +379,30 @@ mod tests {
         let batch = cutter.cut_frame(epoch() + ms(33), 0, &frame).unwrap();
         near.write(epoch() + ms(33), here, &batch);
         assert!(sent(near, here, epoch() + ms(33)).is_empty());
+    }
+
+    /// What waits of a track that the sender has no more is left out.
+    #[test]
+    fn what_waits_of_another_source_is_left_out() {
+        type Verb = fn(&mut Engine, TransceiverId) -> Result<(), Error>;
+        let replaced: Verb = |it, id| {
+            let track = Some((MediaKind::Video, TrackId(2)));
+            it.replace_track(epoch(), id, track)
+        };
+        let again: Verb = |it, id| {
+            let track = Some((MediaKind::Video, TrackId(1)));
+            it.replace_track(epoch(), id, track)
+        };
+        let removed: Verb = |it, id| it.remove_track(epoch(), id);
+        for (verb, left) in [(again, 1), (replaced, 0), (removed, 0)] {
+            let (mut pair, here) = simulcast();
+            let [near, _] = &mut pair;
+            again(near, here).unwrap();
+            let batch = key_frame(&mut Cutter::new(), 0, 300);
+            near.write(epoch(), here, &batch);
+            verb(near, here).unwrap();
+            assert_eq!(sent(near, here, epoch()).len(), left);
+        }
     }
 
     /// RFC 8083: of two streams that stops which nobody reports on; the other has sent nothing.

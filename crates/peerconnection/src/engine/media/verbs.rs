@@ -608,6 +608,17 @@ mod tests {
         }
     }
 
+    /// Once a transceiver is stopped nothing of it goes either way.
+    #[test]
+    fn what_is_stopped_goes_no_way() {
+        let (mut engine, id) = transceiver(MediaKind::Video, None);
+        let it = engine.media.get_mut(id).unwrap();
+        (it.sender.sends, it.receiver.receptive) = (true, true);
+        engine.stop_transceiver(epoch(), id).unwrap();
+        let it = engine.media.get(id);
+        assert!(it.is_none_or(|it| !it.sender.sends && !it.receiver.receptive));
+    }
+
     /// A codec of another kind is no value that a preference may have.
     #[test]
     fn preferences_are_of_their_kind() {

@@ -142,3 +142,37 @@ impl std::fmt::Debug for TransceiverView<'_> {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        Codec, MediaKind, RtpCodec,
+        engine::{Settings, TransceiverInit, engine, negotiate},
+    };
+
+    /// What was negotiated is to be seen at both ends: the streams of a track, and each codec once, the chosen one first.
+    #[test]
+    fn what_was_negotiated_is_shown() {
+        let [mut near, mut far] = [1, 2].map(|seed| engine(seed, Settings::default()));
+        let init = TransceiverInit {
+            streams: vec!["stream".to_owned()],
+            ..TransceiverInit::default()
+        };
+        let here = near.add_transceiver(MediaKind::Video, None, init).unwrap();
+        negotiate(&mut near, &mut far, true);
+        assert_eq!(far.transceivers().next().unwrap().streams(), ["stream"]);
+        let usual: Vec<_> = near.transceiver(here).unwrap().send_codecs().collect();
+        assert!(usual.len() > 1 && usual[0] != Codec::Vp9);
+        let it = near.media.get_mut(here).unwrap();
+        it.sender.encodings[0].codec = Some(RtpCodec {
+            mime_type: "video/VP9".to_owned(),
+            clock_rate: 90_000,
+            channels: None,
+            sdp_fmtp_line: None,
+        });
+        let chosen: Vec<_> = near.transceiver(here).unwrap().send_codecs().collect();
+        assert_eq!(chosen[0], Codec::Vp9);
+        let others = usual.iter().filter(|it| **it != Codec::Vp9);
+        assert!(chosen[1..].iter().eq(others));
+    }
+}
