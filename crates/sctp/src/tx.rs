@@ -1,8 +1,10 @@
 //! Sending: what waits, what is under way, and how fast.
 
 pub(crate) mod control;
+mod effort;
 mod fill;
 pub(crate) mod flown;
+mod found;
 mod judge;
 pub(crate) mod outstanding;
 pub(crate) mod pacer;
@@ -12,6 +14,7 @@ pub(crate) mod recovery;
 pub(crate) mod scheduler;
 mod skip;
 mod steps;
+mod waiting;
 
 use std::{
     collections::VecDeque,
@@ -21,14 +24,14 @@ use std::{
 use self::{
     control::{Control, Controller, Rates},
     flown::PacketNo,
-    judge::Unfinished,
-    outstanding::{Batch, Outstanding, effort},
+    found::Unfinished,
+    outstanding::{Batch, Outstanding},
     pacer::{Pacer, rate_over},
     pmtu::Pmtu,
     queue::Queue,
     recovery::Recovery,
     skip::Skip,
-    steps::Waiting,
+    waiting::Waiting,
 };
 use crate::{Config, Stats, Tsn, packet::Data, serial::Seq};
 

@@ -9,33 +9,11 @@ use super::{
     Grant, Sender,
     control::{Acked, Controller, Verdict},
     flown::PacketNo,
+    found::{Found, Unfinished},
     outstanding::Batch,
     recovery::prr::Prr,
 };
 use crate::Stats;
-
-/// What is found to be lost at once.
-#[derive(Debug, Default)]
-struct Found {
-    packets: u32,
-    /// The last of them.
-    newest: PacketNo,
-    /// With headers and padding.
-    bytes: usize,
-    /// Chunks of those that left since the last reduction, which did not answer for them.
-    fresh: u32,
-}
-
-/// A verdict that is more than one step.
-#[derive(Debug)]
-pub(crate) struct Unfinished {
-    batch: Batch,
-    /// What was in flight before.
-    flight: usize,
-    /// How much has been proven, and found.
-    proven: usize,
-    found: Found,
-}
 
 impl Sender {
     /// Draws the conclusions from what was noted since, and from time. Where that is more than one step, it goes on with the

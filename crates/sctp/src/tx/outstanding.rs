@@ -14,6 +14,7 @@ use bytes::Bytes;
 use slab::Slab;
 
 use super::{
+    effort,
     flown::{Kind, PacketNo, Packets},
     queue::{Cut, Limit, Queue},
 };
@@ -24,7 +25,7 @@ use crate::{
     serial::Seq,
 };
 
-pub(crate) use acknowledge::{Batch, Known, effort};
+pub(crate) use acknowledge::{Batch, Known};
 
 /// A chunk under way. Its number is its place in the list.
 #[derive(Debug)]

@@ -2,6 +2,8 @@
 
 mod before;
 mod check;
+mod outgoing;
+mod restart;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -10,54 +12,13 @@ use std::{
 
 use bytes::Bytes;
 
-use self::before::{Before, outgoing};
+pub(crate) use self::outgoing::{Limit, Queued};
+use self::{
+    before::{Before, outgoing},
+    outgoing::{Begun, Outgoing},
+};
 use super::scheduler::Scheduler;
 use crate::{StreamId, account::Account};
-
-/// When a message is given up (RFC 7496).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Limit {
-    /// How often a chunk of it may be sent again; `u16::MAX` is no limit.
-    pub(crate) retransmissions: u16,
-    /// When it has lived long enough.
-    pub(crate) expires: Option<Instant>,
-}
-
-impl Limit {
-    pub(crate) const NONE: Self = Self {
-        retransmissions: u16::MAX,
-        expires: None,
-    };
-
-    /// Whether a chunk that was sent `transmissions` times may not be sent again.
-    pub(crate) fn is_reached(&self, transmissions: u16, now: Instant) -> bool {
-        let limited = self.retransmissions != u16::MAX;
-        (limited && transmissions > self.retransmissions)
-            || self.expires.is_some_and(|at| at <= now)
-    }
-}
-
-/// A message, or what is left of it. Very many may wait, so it is small.
-#[derive(Debug)]
-pub(crate) struct Queued {
-    pub(crate) payload: Bytes,
-    pub(crate) ppid: u32,
-    pub(crate) ordered: bool,
-    pub(crate) limit: Limit,
-}
-
-/// What is known of a message of which a piece has left.
-#[derive(Clone, Copy, Debug)]
-struct Begun {
-    /// Under which it stands in the list of chunks under way.
-    key: Option<u32>,
-    /// Its number in its stream.
-    number: u32,
-    /// The number of its next piece.
-    fsn: u32,
-    /// How long it was when it began.
-    total: usize,
-}
 
 /// A piece of a message that has its place in a packet.
 #[derive(Debug)]
@@ -89,27 +50,6 @@ pub(crate) struct Next {
     pub(crate) has_number: bool,
     /// It is the last of a stream that waits for its reset.
     pub(crate) ends_stream: bool,
-}
-
-/// The sending side of a stream.
-#[derive(Debug)]
-struct Outgoing {
-    messages: VecDeque<Queued>,
-    /// Of the first of them, if a piece of it has left.
-    begun: Option<Begun>,
-    /// The next numbers of ordered and of unordered messages.
-    next_ordered: u32,
-    next_unordered: u32,
-    buffered: Account,
-    unacknowledged: Account,
-    threshold: usize,
-    weight: u16,
-    position: u64,
-    resetting: bool,
-    /// It was reset, and something of its earlier life was not acknowledged then.
-    ended: bool,
-    /// Ordered messages that the cumulative TSN has not passed.
-    numbered: u16,
 }
 
 /// All streams' messages, and whose turn it is.
@@ -519,38 +459,8 @@ impl Queue {
     }
 }
 
-impl Outgoing {
-    /// So much has left. True if what is left has fallen to the threshold by that.
-    fn left(&mut self, length: usize) -> bool {
-        let above = self.buffered.total() > self.threshold;
-        self.buffered.take(length);
-        above && self.buffered.total() <= self.threshold
-    }
-}
-
-impl Default for Outgoing {
-    fn default() -> Self {
-        Self {
-            messages: VecDeque::new(),
-            begun: None,
-            next_ordered: 0,
-            next_unordered: 0,
-            buffered: Account::default(),
-            unacknowledged: Account::default(),
-            threshold: 0,
-            weight: NORMAL_PRIORITY,
-            position: 0,
-            resetting: false,
-            ended: false,
-            numbered: 0,
-        }
-    }
-}
-
 /// The cost of a message where a turn is one.
 const TURN: u64 = 1 << 20;
-/// RFC 8831 §6.4.
-const NORMAL_PRIORITY: u16 = 256;
 /// How many ordered messages of a stream may be under way.
 const MAX_NUMBERED: u16 = 32_767;
 /// What a message costs beside its bytes: its place in the queue and in the list of chunks under way.

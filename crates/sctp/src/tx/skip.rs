@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::outstanding::{Outstanding, effort};
+use super::{effort, outstanding::Outstanding};
 use crate::{
     Mid, Ssn, StreamId,
     packet::{ForwardTsn, IForwardTsn},

@@ -6,35 +6,11 @@
 use std::time::Instant;
 
 use super::{
-    Progress, Sender,
-    outstanding::{Known, effort},
+    Progress, Sender, effort,
+    outstanding::Known,
+    waiting::{Place, Waiting},
 };
-use crate::{
-    Stats,
-    packet::{KeptSack, Sack},
-};
-
-/// A SACK of which some is still to be noted, or all.
-#[derive(Debug)]
-pub(crate) struct Waiting {
-    sack: KeptSack,
-    place: Place,
-}
-
-/// How far a SACK has been noted.
-#[derive(Clone, Copy, Debug)]
-struct Place {
-    /// When it came.
-    at: Instant,
-    /// It has been begun.
-    begun: bool,
-    /// The gap ack block to go on with.
-    block: usize,
-    /// It reports something that was sent again as received twice.
-    duplicate: bool,
-    /// The cumulative TSN has moved.
-    moved: bool,
-}
+use crate::{Stats, packet::Sack};
 
 impl Sender {
     /// Something came: the burst that is out has been seen, and as much as one step can be done.

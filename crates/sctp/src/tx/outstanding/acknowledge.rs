@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::{
     super::{
+        effort,
         flown::{Kind, PacketNo},
         queue::Queue,
     },
@@ -62,22 +63,6 @@ pub(crate) struct Known {
     pub(crate) horizon: Option<Seq>,
     /// How much work may still be done at once.
     pub(crate) left: usize,
-}
-
-/// What of the work that packets of the peer's bring is done at once, and the rest in steps: a step is 50 µs at most.
-pub(crate) mod effort {
-    /// One step.
-    pub(crate) const STEP: usize = 4096;
-    /// A chunk is acknowledged, or given up.
-    pub(crate) const CHUNK: usize = 2;
-    /// A message ends with it.
-    pub(crate) const MESSAGE: usize = 18;
-    /// It is lost, or is not any more.
-    pub(crate) const LOST: usize = 8;
-    /// A range of what came beyond a gap is forgotten.
-    pub(crate) const RANGE: usize = 4;
-    /// The chunks of a packet are passed over.
-    pub(crate) const RUN: usize = 1;
 }
 
 impl Outstanding {

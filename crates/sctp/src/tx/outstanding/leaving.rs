@@ -4,8 +4,8 @@ use std::{cmp::Reverse, time::Instant};
 
 use bytes::Bytes;
 
-use super::{Fate, Message, Outstanding, Queue, Skipped, effort};
-use crate::{StreamId, packet::Data, serial::Seq};
+use super::{Fate, Message, Outstanding, Queue, Skipped};
+use crate::{StreamId, packet::Data, serial::Seq, tx::effort};
 
 impl Outstanding {
     /// RFC 7496 §4: gives the chunk's message up if it may not be sent again.

@@ -1,0 +1,122 @@
+//! The sending side of a stream, and the messages that wait on it.
+
+use std::{collections::VecDeque, time::Instant};
+
+use bytes::Bytes;
+
+use crate::account::Account;
+
+/// When a message is given up (RFC 7496).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Limit {
+    /// How often a chunk of it may be sent again; `u16::MAX` is no limit.
+    pub(crate) retransmissions: u16,
+    /// When it has lived long enough.
+    pub(crate) expires: Option<Instant>,
+}
+
+impl Limit {
+    pub(crate) const NONE: Self = Self {
+        retransmissions: u16::MAX,
+        expires: None,
+    };
+
+    /// Whether a chunk that was sent `transmissions` times may not be sent again.
+    pub(crate) fn is_reached(&self, transmissions: u16, now: Instant) -> bool {
+        let limited = self.retransmissions != u16::MAX;
+        (limited && transmissions > self.retransmissions)
+            || self.expires.is_some_and(|at| at <= now)
+    }
+}
+
+/// A message, or what is left of it. Very many may wait, so it is small.
+#[derive(Debug)]
+pub(crate) struct Queued {
+    pub(crate) payload: Bytes,
+    pub(crate) ppid: u32,
+    pub(crate) ordered: bool,
+    pub(crate) limit: Limit,
+}
+
+/// What is known of a message of which a piece has left.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Begun {
+    /// Under which it stands in the list of chunks under way.
+    pub(super) key: Option<u32>,
+    /// Its number in its stream.
+    pub(super) number: u32,
+    /// The number of its next piece.
+    pub(super) fsn: u32,
+    /// How long it was when it began.
+    pub(super) total: usize,
+}
+
+/// The sending side of a stream.
+#[derive(Debug)]
+pub(super) struct Outgoing {
+    pub(super) messages: VecDeque<Queued>,
+    /// Of the first of them, if a piece of it has left.
+    pub(super) begun: Option<Begun>,
+    /// The next numbers of ordered and of unordered messages.
+    pub(super) next_ordered: u32,
+    pub(super) next_unordered: u32,
+    pub(super) buffered: Account,
+    pub(super) unacknowledged: Account,
+    pub(super) threshold: usize,
+    pub(super) weight: u16,
+    pub(super) position: u64,
+    pub(super) resetting: bool,
+    /// It was reset, and something of its earlier life was not acknowledged then.
+    pub(super) ended: bool,
+    /// Ordered messages that the cumulative TSN has not passed.
+    pub(super) numbered: u16,
+}
+
+impl Outgoing {
+    /// So much has left. True if what is left has fallen to the threshold by that.
+    pub(super) fn left(&mut self, length: usize) -> bool {
+        let above = self.buffered.total() > self.threshold;
+        self.buffered.take(length);
+        above && self.buffered.total() <= self.threshold
+    }
+
+    /// One with the same threshold and weight.
+    pub(super) fn anew(&self) -> Self {
+        Self {
+            threshold: self.threshold,
+            weight: self.weight,
+            ..Self::default()
+        }
+    }
+
+    /// Whether either was set.
+    pub(super) fn is_set(&self) -> bool {
+        (self.threshold, self.weight) != (0, NORMAL_PRIORITY)
+    }
+
+    pub(super) fn unset(&mut self) {
+        (self.threshold, self.weight) = (0, NORMAL_PRIORITY);
+    }
+}
+
+impl Default for Outgoing {
+    fn default() -> Self {
+        Self {
+            messages: VecDeque::new(),
+            begun: None,
+            next_ordered: 0,
+            next_unordered: 0,
+            buffered: Account::default(),
+            unacknowledged: Account::default(),
+            threshold: 0,
+            weight: NORMAL_PRIORITY,
+            position: 0,
+            resetting: false,
+            ended: false,
+            numbered: 0,
+        }
+    }
+}
+
+/// RFC 8831 §6.4.
+const NORMAL_PRIORITY: u16 = 256;
