@@ -413,7 +413,7 @@ mod tests {
         told(near);
         let mut cutter = Cutter::new();
         let mut now = epoch();
-        while now < epoch() + secs(16) {
+        while now < epoch() + secs(15) {
             let batch = key_frame(&mut cutter, 1, 300);
             near.write(now, here, &batch);
             assert_eq!(sent(near, here, now).len(), 1);
