@@ -408,6 +408,24 @@ fn a_relay_is_used_when_nothing_else_works() {
     exchange_payload(&mut sim);
 }
 
+/// What a server has beside itself is not what a peer means, so it is not asked for it.
+#[test]
+fn a_relay_is_asked_for_nothing_beside_the_server() {
+    let mut sim = relay_only(12, RelayProtocol::Udp);
+    sim.exchange();
+    sim.gather(0);
+    sim.run_until(secs(5), |sim| !sim.peers[0].gathered.is_empty());
+    let relayed = sim.peers[0].gathered[0].clone();
+    for (address, pairs) in [("127.0.0.1", 0), ("169.254.1.2", 0), ("10.0.0.2", 1)] {
+        let told = Candidate {
+            address: Address::Ip(ip(address)),
+            ..relayed.clone()
+        };
+        sim.candidate(0, told);
+        assert_eq!(sim.peers[0].agent.pairs().count(), pairs, "{address}");
+    }
+}
+
 #[test]
 fn a_wrong_password_is_told() {
     let mut sim = with_server(12, turn("192.0.2.1", RelayProtocol::Udp, "wrong"));
