@@ -46,6 +46,7 @@ mod tap;
 mod told;
 mod tones;
 mod transfer;
+mod tshark;
 mod visits;
 
 /// What `interop` can be told.

@@ -1,15 +1,20 @@
 //! One side tells its candidates, and the other has to make something of them: resolve names in the place of addresses, or
 //! open streams.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, ensure};
 use oxirtc_peerconnection::{Message, Protocol, SessionDescription};
 use serde_json::json;
+use tokio::time::sleep;
 
 use super::call::{Call, Setup, Side};
 use super::peer::{Negotiation, Told, soon};
 use super::suite::Suite;
+use super::tshark::Tshark;
 
-/// The browser hides its addresses, and is told none of ours: it is there once we have resolved its names.
+/// The browser hides its addresses, and is told none of ours, so that it checks nothing before we do: it is there once we have resolved its names,
+/// as the answer on the link shows.
 pub(crate) async fn we_resolve(suite: &Suite) -> anyhow::Result<()> {
     resolve(suite, Side::Browser).await
 }
@@ -20,9 +25,20 @@ pub(crate) async fn we_resolve_and_offer(suite: &Suite) -> anyhow::Result<()> {
 }
 
 async fn resolve(suite: &Suite, offerer: Side) -> anyhow::Result<()> {
+    let fields = ["dns.flags.response", "dns.resp.name"];
+    let tshark = Tshark::start(None, "any", "udp port 5353", &fields).await?;
     let call = connect(suite, Told::TheirsOnly, offerer).await?;
-    hidden(call.peer.connection().remote_description())?;
-    call.end().await
+    let names = hidden(call.peer.connection().remote_description())?;
+    call.end().await?;
+    // It tells what it sees a little later.
+    sleep(LATER).await;
+    let heard = tshark.end().await?;
+    // As one version writes it, or another.
+    let is_answer = |line: &&str| line.starts_with('1') || line.starts_with("True");
+    let answers: Vec<_> = heard.lines().filter(is_answer).collect();
+    let answered = |name: &String| answers.iter().any(|line| line.contains(name));
+    ensure!(names.iter().any(answered), "{names:?} in {heard:?}");
+    Ok(())
 }
 
 /// The other way round.
@@ -63,8 +79,8 @@ async fn connect(suite: &Suite, told: Told, offerer: Side) -> anyhow::Result<Cal
     Ok(call)
 }
 
-/// All of its host candidates have names, and no line an address of the bridge.
-fn hidden(description: Option<SessionDescription>) -> anyhow::Result<()> {
+/// All of its host candidates have names, and no line an address of the bridge. The names.
+fn hidden(description: Option<SessionDescription>) -> anyhow::Result<Vec<String>> {
     let sdp = description.context("no description")?.sdp;
     let candidates = sdp.lines().filter(|line| line.starts_with("a=candidate:"));
     let candidates: Vec<_> = candidates.collect();
@@ -72,5 +88,9 @@ fn hidden(description: Option<SessionDescription>) -> anyhow::Result<()> {
     let named = |line: &&str| line.contains(".local ") || line.contains(" tcp ");
     ensure!(candidates.iter().all(named), "{candidates:?}");
     ensure!(!sdp.contains("10.77.0.1"), "an address is shown: {sdp}");
-    Ok(())
+    let words = candidates.iter().flat_map(|line| line.split(' '));
+    let names = words.filter(|word| word.ends_with(".local"));
+    Ok(names.map(str::to_owned).collect())
 }
+
+const LATER: Duration = Duration::from_secs(2);

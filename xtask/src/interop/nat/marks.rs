@@ -1,25 +1,17 @@
 //! Marks in the IP header of a call, as tshark sees them on the link of the other end.
 
-use std::{collections::BTreeMap, io, net::SocketAddr, process::Stdio, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use anyhow::{Context as _, ensure};
 use oxirtc_peerconnection::driver::{Outgoing, UdpSocket};
-use tokio::{
-    io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader},
-    process::{Child, Command},
-    task::JoinHandle,
-    time::{sleep, timeout},
-};
+use tokio::time::sleep;
 
 use super::{
     call::{Call, LEFT, orders},
     network::{Kind, Laboratory, Side},
     party::Orders,
 };
-use crate::{
-    interop::{coturn::server::HOST, namespace::call},
-    setup,
-};
+use crate::interop::{coturn::server::HOST, tshark::Tshark};
 
 /// How many datagrams of a kind have come with each mark and each value of the bits of ECN.
 type Seen = BTreeMap<(&'static str, u8, u8), usize>;
@@ -29,7 +21,13 @@ type Seen = BTreeMap<(&'static str, u8, u8), usize>;
 /// way (DF): what a path carries could not be found out otherwise (RFC 8899 §3).
 pub(super) async fn run() -> anyhow::Result<String> {
     let _lab = Laboratory::apart(Kind::Open, Kind::Open)?;
-    let tshark = Tshark::start(Side::Right).await?;
+    // Of the server's host, what a socket was told to send, and not what is relayed.
+    let filter = format!(
+        "(src host {} and udp) or (src host {HOST} and udp dst port {DISCARD})",
+        Side::Left.open()
+    );
+    let side = Side::Right;
+    let tshark = Tshark::start(Some(side.host()), side.link(), &filter, &FIELDS).await?;
     let orders = orders().map(|it| Orders {
         calls: true,
         marks: true,
@@ -42,7 +40,7 @@ pub(super) async fn run() -> anyhow::Result<String> {
         send(ecn).await?;
     }
     sleep(PART).await;
-    let seen = tshark.end().await?;
+    let seen = read(&tshark.end().await?)?;
     let of = |kind| {
         let found = seen.iter().filter(move |it| it.0.0 == kind);
         found.map(|(&(_, dscp, ecn), &count)| (dscp, ecn, count))
@@ -76,71 +74,16 @@ async fn send(ecn: u8) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// tshark under way on a host's link.
-struct Tshark {
-    process: Child,
-    /// All that it says.
-    output: JoinHandle<io::Result<String>>,
-}
-
-impl Tshark {
-    /// Waits until it looks.
-    async fn start(side: Side) -> anyhow::Result<Self> {
-        let program = setup::find("tshark").context("tshark is missing")?;
-        // Of the server's host, what a socket was told to send, and not what is relayed.
-        let filter = format!(
-            "(src host {} and udp) or (src host {HOST} and udp dst port {DISCARD})",
-            Side::Left.open()
-        );
-        let mut process = Command::new("ip")
-            .args(["netns", "exec", side.host()])
-            .arg(program)
-            .args(["-n", "-l", "-i", side.link(), "-f", &filter, "-T", "fields"])
-            .args(["-e", "ip.dsfield.dscp", "-e", "ip.dsfield.ecn"])
-            .args(["-e", "ip.flags.df", "-e", "ip.src", "-e", "udp.payload"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .context("`ip netns exec` did not start")?;
-        let mut output = process.stdout.take().context("no output")?;
-        let output = tokio::spawn(async move {
-            let mut text = String::new();
-            output.read_to_string(&mut text).await?;
-            Ok(text)
-        });
-        let said = process.stderr.take().context("no errors")?;
-        let mut said = BufReader::new(said).lines();
-        let looks = async {
-            while let Some(line) = said.next_line().await? {
-                if line.contains("Capturing on") {
-                    return Ok(());
-                }
-            }
-            anyhow::bail!("tshark does not look")
-        };
-        timeout(PATIENCE, looks).await.context("tshark is late")??;
-        // It ends when nobody reads what else it says.
-        tokio::spawn(async move { while let Ok(Some(_)) = said.next_line().await {} });
-        Ok(Self { process, output })
+/// What tshark has seen, line by line.
+fn read(text: &str) -> anyhow::Result<Seen> {
+    let mut seen = Seen::new();
+    for line in text.lines() {
+        let read = read_line(line).with_context(|| format!("«{line}»"))?;
+        let (kind, dscp, ecn, is_whole) = read;
+        ensure!(is_whole, "{kind} may be cut on its way: «{line}»");
+        *seen.entry((kind, dscp, ecn)).or_default() += 1;
     }
-
-    /// Ends it; what it has seen.
-    async fn end(self) -> anyhow::Result<Seen> {
-        let id = self.process.id().context("tshark has ended")?;
-        call("kill", &["-INT", &id.to_string()])?;
-        let text = timeout(PATIENCE, self.output).await;
-        let text = text.context("tshark does not end")???;
-        let mut seen = Seen::new();
-        for line in text.lines() {
-            let read = read_line(line).with_context(|| format!("«{line}»"))?;
-            let (kind, dscp, ecn, is_whole) = read;
-            ensure!(is_whole, "{kind} may be cut on its way: «{line}»");
-            *seen.entry((kind, dscp, ecn)).or_default() += 1;
-        }
-        Ok(seen)
-    }
+    Ok(seen)
 }
 
 /// What a line tells of a datagram; the last is whether it has DF.
@@ -164,6 +107,14 @@ fn read_line(line: &str) -> Option<(&'static str, u8, u8, bool)> {
     Some((kind, dscp, ecn, is_whole))
 }
 
+/// What `read_line` reads.
+const FIELDS: [&str; 5] = [
+    "ip.dsfield.dscp",
+    "ip.dsfield.ecn",
+    "ip.flags.df",
+    "ip.src",
+    "udp.payload",
+];
 const STUN: &str = "STUN";
 const DTLS: &str = "DTLS";
 const RTP: &str = "RTP";
@@ -180,7 +131,6 @@ const DSCP: u8 = 10;
 const DISCARD: u16 = 9;
 const WORDS: usize = 256 << 10;
 const PART: Duration = Duration::from_secs(2);
-const PATIENCE: Duration = Duration::from_secs(20);
 
 #[cfg(test)]
 mod tests {
