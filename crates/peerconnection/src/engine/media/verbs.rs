@@ -537,7 +537,7 @@ mod tests {
     use super::*;
     use crate::{
         Codec,
-        engine::{Cutter, Event, Settings, engine},
+        engine::{Cutter, Event, Settings, engine, negotiate},
         stats::{MediaSource, StatsObject},
     };
 
@@ -608,15 +608,21 @@ mod tests {
         }
     }
 
-    /// Once a transceiver is stopped nothing of it goes either way.
+    /// Once a transceiver is stopped nothing of it goes either way, though the peer does not know yet.
     #[test]
     fn what_is_stopped_goes_no_way() {
-        let (mut engine, id) = transceiver(MediaKind::Video, None);
-        let it = engine.media.get_mut(id).unwrap();
-        (it.sender.sends, it.receiver.receptive) = (true, true);
-        engine.stop_transceiver(epoch(), id).unwrap();
-        let it = engine.media.get(id);
-        assert!(it.is_none_or(|it| !it.sender.sends && !it.receiver.receptive));
+        let (mut near, id) = transceiver(MediaKind::Video, Some(TrackId(1)));
+        let mut far = engine(2, Settings::default());
+        negotiate(&mut near, &mut far, true);
+        // As if the peer sent as well.
+        near.media.get_mut(id).unwrap().receiver.receptive = true;
+        let goes = |it: &Engine| {
+            let it = it.media.get(id).unwrap();
+            (it.sender.sends, it.receiver.receptive)
+        };
+        assert_eq!(goes(&near), (true, true));
+        near.stop_transceiver(epoch(), id).unwrap();
+        assert_eq!(goes(&near), (false, false));
     }
 
     /// A codec of another kind is no value that a preference may have.
