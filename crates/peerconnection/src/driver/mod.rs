@@ -12,6 +12,7 @@ mod carrier;
 mod certificate;
 mod clock;
 mod connection;
+mod crowd;
 mod endpoint;
 mod incoming;
 mod interfaces;

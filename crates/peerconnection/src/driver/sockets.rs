@@ -18,7 +18,7 @@ use tokio::io::Interest;
 
 #[cfg(target_os = "linux")]
 use super::marked;
-use super::outgoing::Outgoing;
+use super::{crowd::Crowd, outgoing::Outgoing};
 
 /// A datagram socket. The kernel's is [`UdpSocket`]; a virtual network may bring its own.
 pub trait Socket: fmt::Debug + Send + Sync + 'static {
@@ -39,7 +39,7 @@ pub trait Socket: fmt::Debug + Send + Sync + 'static {
     /// `WouldBlock` when nothing has come.
     fn try_receive(&self, batch: &mut Batch) -> io::Result<usize>;
 
-    /// Ready when [`try_send`](Socket::try_send) is worth calling.
+    /// Ready when [`try_send`](Socket::try_send) is worth calling. All connections of a port may wait for it at once, and each is woken.
     fn poll_writable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>>;
 
     /// Sends a batch of equal segments, the last of which may be shorter, without waiting.
@@ -79,6 +79,8 @@ pub struct Batch {
 pub struct UdpSocket {
     io: tokio::net::UdpSocket,
     state: UdpSocketState,
+    /// Who waits until it has room.
+    crowd: Arc<Crowd>,
     /// The system was seen to refuse to segment what is marked.
     whole: AtomicBool,
     address: SocketAddr,
@@ -158,6 +160,7 @@ impl UdpSocket {
         Ok(Arc::new(Self {
             io,
             state,
+            crowd: Arc::default(),
             whole: AtomicBool::new(false),
             address,
         }))
@@ -203,7 +206,8 @@ impl Socket for UdpSocket {
     }
 
     fn poll_writable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.io.poll_send_ready(context)
+        self.crowd
+            .poll(context.waker(), |context| self.io.poll_send_ready(context))
     }
 
     fn try_send(&self, outgoing: &Outgoing<'_>) -> io::Result<()> {
@@ -303,7 +307,10 @@ const BUFFERS: usize = if BATCH_SIZE < 8 { BATCH_SIZE } else { 8 };
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::driver::clock;
 
     #[test]
     fn a_buffer_without_segments_is_one_datagram() {
@@ -321,5 +328,30 @@ mod tests {
             assert_eq!((received.length, &*filled), (bytes.len(), bytes));
             assert_eq!(received.segment, bytes.len().max(1));
         }
+    }
+
+    /// As the connections of one port do.
+    #[tokio::test]
+    async fn all_who_wait_for_room_are_woken() {
+        let socket = UdpSocket::bind(([127, 0, 0, 1], 0).into(), 10_000).expect("bound");
+        let wait = || {
+            let socket = socket.clone();
+            // The runtime has not heard from the system that there is room.
+            let writable = std::future::poll_fn(move |context| socket.poll_writable(context));
+            tokio::spawn(tokio::time::timeout(Duration::from_secs(5), writable))
+        };
+        let start = clock::now();
+        for waiting in [wait(), wait(), wait()] {
+            waiting
+                .await
+                .expect("no panic")
+                .expect("woken")
+                .expect("room");
+        }
+        // Its end has it looked at once more.
+        assert!(
+            clock::now() - start < Duration::from_secs(5),
+            "woken by the timer"
+        );
     }
 }
