@@ -12,7 +12,7 @@ use crate::{
     control::Control,
     cookie::CookieKey,
     event::Events,
-    packet::{Abort, CauseCode, Causes, Chunk, ChunkKind, Data, Packet},
+    packet::{Abort, CauseCode, Causes, Chunk, ChunkKind, Data, MAX_CHUNKS, Packet},
     rx::{Acknowledgement, Receiver},
     setup::{Setup, random_tag},
     tcb::{Consent, Ended, Heartbeat, Life, Peer, Reconfiguration},
@@ -173,6 +173,10 @@ impl Association {
         let mut chunks = packet.chunks();
         let mut index = 0;
         while let Some(chunk) = chunks.next() {
+            if index == MAX_CHUNKS {
+                self.stats.dropped_chunks += 1;
+                break;
+            }
             let alone = index == 0 && chunks.clone().next().is_none() && !chunks.is_broken();
             index += 1;
             has_data |= matches!(chunk.kind, ChunkKind::DATA | ChunkKind::I_DATA);

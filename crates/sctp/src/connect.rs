@@ -277,11 +277,8 @@ impl Association {
         self.tx.peer_window = cookie.peer_window as usize;
         self.rx.restart(cookie.peer_tsn);
         self.reset.restart(cookie.local_tsn.0, cookie.peer_tsn.0);
-        self.stats.abandoned_unsent += self.tx.queue.limit_streams(cookie.outbound);
-        self.deny_unknown();
-        if !cookie.forward_tsn {
-            self.tx.queue.make_reliable();
-        }
+        self.tx.limit_streams(self.clock, cookie.outbound);
+        self.tx.queue.set_reliable(!cookie.forward_tsn);
     }
 
     /// RFC 9260 §5.1.5, §5.2.4.
@@ -382,9 +379,6 @@ impl Association {
         self.schedule_heartbeat(now);
         self.tx.start_t3(now);
         self.events.push_latest(event);
-        if !self.peer.reconfig {
-            self.deny_resets();
-        }
     }
 
     /// RFC 9260 §5.2.6: our cookie came back too late; a new INIT asks for another.

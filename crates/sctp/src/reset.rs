@@ -61,30 +61,25 @@ impl Association {
         Ok(())
     }
 
-    /// The peer does not know RFC 6525: what was asked for before that was known is denied.
-    pub(crate) fn deny_resets(&mut self) {
-        while let Some(stream) = self.tx.queue.quiet.pop_front() {
-            self.reset.ready.push_back(stream);
-        }
-        for stream in std::mem::take(&mut self.reset.ready) {
+    /// The next streams to be reset, as many as a request has room for. Those that were asked for before the peer said that it does
+    /// not know RFC 6525, or takes fewer streams, are denied: one that it does not know would have it refuse them all.
+    fn next_streams(&mut self, now: Instant) -> Vec<StreamId> {
+        let limit = match self.peer.reconfig {
+            true => self.peer.outbound,
+            false => 0,
+        };
+        let most = (self.config.max_packet - REQUEST_OVERHEAD) / 2;
+        let count = most.min(self.reset.ready.len());
+        let next = self.reset.ready.drain(..count);
+        let (streams, unknown): (Vec<_>, Vec<_>) = next.partition(|stream| *stream < limit);
+        for stream in unknown {
             self.tx.queue.end_reset(stream, false);
             self.events.push(Event::OutgoingResetDenied { stream });
         }
-        self.reset.add = 0;
-    }
-
-    /// What was asked for before the peer said how many streams it takes: one that it does not know would have it refuse them all.
-    pub(crate) fn deny_unknown(&mut self) {
-        let limit = self.peer.outbound;
-        self.reset.ready.append(&mut self.tx.queue.quiet);
-        for stream in std::mem::take(&mut self.reset.ready) {
-            if stream < limit {
-                self.reset.ready.push_back(stream);
-            } else {
-                self.tx.queue.end_reset(stream, false);
-                self.events.push(Event::OutgoingResetDenied { stream });
-            }
+        if streams.is_empty() && !self.reset.ready.is_empty() {
+            self.timers.set(Timer::Sweep, now);
         }
+        streams
     }
 
     /// Performs what has been deferred and begins our next request.
@@ -96,15 +91,12 @@ impl Association {
         if self.reset.request.is_some() || self.state != State::Established {
             return;
         }
-        if !self.peer.reconfig {
-            self.deny_resets();
-            return;
-        }
-        let want = if !self.reset.ready.is_empty() {
-            let most = (self.config.max_packet - REQUEST_OVERHEAD) / 2;
-            let count = most.min(self.reset.ready.len());
-            let streams = Vec::from_iter(self.reset.ready.drain(..count));
+        let streams = self.next_streams(now);
+        let want = if !streams.is_empty() {
             Want::Reset(streams, self.tx.outstanding.next_tsn().previous())
+        } else if !self.peer.reconfig {
+            self.reset.add = 0;
+            return;
         } else if self.reset.add > 0 {
             Want::Add(std::mem::take(&mut self.reset.add))
         } else {

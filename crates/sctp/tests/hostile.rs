@@ -69,6 +69,36 @@ fn what_is_wrong_is_dropped_and_the_association_lives() {
     assert!(victim.is_alive());
 }
 
+/// However long a packet is, so many chunks of it count: what is behind them is as if it were lost.
+#[test]
+fn a_packet_of_very_many_chunks_is_read_to_a_point() {
+    for (before, counts) in [(127, true), (128, false), (3000, false)] {
+        let mut victim = Victim::new(Config::default());
+        let dropped = victim.pair.ends[0].stats().dropped_chunks;
+        let tsn = victim.tsn;
+        let data = Data {
+            flags: WHOLE,
+            tsn,
+            stream: 1,
+            ssn: Ssn(0),
+            ppid: 53,
+            payload: b"x",
+        };
+        victim.put(|buf| {
+            for _ in 0..before {
+                buf.extend_from_slice(&[0x84, 0, 0, 4]);
+            }
+            data.write(buf);
+        });
+        let of = |victim: &Victim| victim.pair.ends[0].stats().dropped_chunks - dropped;
+        assert_eq!(of(&victim), u64::from(!counts), "{before}");
+        assert_eq!(victim.pair.read_all(0, 1).len(), usize::from(counts));
+        // It comes again.
+        victim.put(|buf| data.write(buf));
+        assert_eq!(victim.pair.read_all(0, 1).len(), usize::from(!counts));
+    }
+}
+
 /// RFC 9260 §3.3.2: INIT stands alone, and then it is answered.
 #[test]
 fn an_init_stands_alone() {

@@ -5,7 +5,10 @@ use std::time::Instant;
 use super::{
     Grant, Held, Room, Sender, control::Controller, flown::Kind, pacer::Until, queue::Next,
 };
-use crate::{Stats, packet::Data};
+use crate::{
+    Stats,
+    packet::{Data, MAX_CHUNKS},
+};
 
 /// A packet that is being filled.
 struct Filling {
@@ -15,6 +18,8 @@ struct Filling {
     open: bool,
     kind: Kind,
     bytes: usize,
+    /// How many chunks may be added.
+    chunks: usize,
 }
 
 impl Sender {
@@ -145,6 +150,7 @@ impl Sender {
                 _ => Kind::Data,
             },
             bytes: 0,
+            chunks: MOST_CHUNKS,
         };
         let flight = self.outstanding.flight_bytes();
         let first = self.fill_lost(&mut filling, buf, stats);
@@ -184,7 +190,8 @@ impl Sender {
     /// Chunks that are sent again. True if the first one outstanding is among them.
     fn fill_lost(&mut self, filling: &mut Filling, buf: &mut Vec<u8>, stats: &mut Stats) -> bool {
         let mut first = false;
-        while let Some(length) = self.outstanding.peek_lost()
+        while filling.chunks > 0
+            && let Some(length) = self.outstanding.peek_lost()
             && self.outstanding.size(length) <= filling.room.left(buf)
             && (self.grant.is_some()
                 || !filling.open
@@ -197,6 +204,7 @@ impl Sender {
                 break;
             };
             first |= tsn == earliest;
+            filling.chunks -= 1;
             filling.bytes += self.outstanding.size(length);
             stats.retransmissions += 1;
             stats.data_chunks_sent += 1;
@@ -208,7 +216,9 @@ impl Sender {
     }
 
     fn fill_new(&mut self, filling: &mut Filling, buf: &mut Vec<u8>, stats: &mut Stats) {
-        while let Some(next) = self.queue.peek(filling.now, &mut stats.abandoned_unsent) {
+        while filling.chunks > 0
+            && let Some(next) = self.queue.peek(filling.now, &mut stats.abandoned_unsent)
+        {
             let size = next.left.min(self.full_payload());
             let Some(size) = self.fit(size, next, filling.room, buf) else {
                 return;
@@ -234,6 +244,7 @@ impl Sender {
             if begun {
                 self.queue.set_key(stream, key);
             }
+            filling.chunks -= 1;
             filling.bytes += self.outstanding.size(size);
             stats.data_chunks_sent += 1;
             if filling.kind == Kind::Window {
@@ -286,3 +297,5 @@ impl Sender {
 
 /// A shorter piece is not cut to fill a packet.
 const MIN_PIECE: usize = 64;
+/// Pieces in a packet: a peer of ours looks at no more chunks, some of which are others.
+const MOST_CHUNKS: usize = MAX_CHUNKS - 32;

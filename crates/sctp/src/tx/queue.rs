@@ -2,6 +2,7 @@
 
 mod before;
 mod check;
+mod limit;
 mod outgoing;
 mod restart;
 
@@ -59,6 +60,10 @@ pub(crate) struct Queue {
     scheduler: Scheduler,
     /// A turn is a piece and not a message (RFC 8260 §3).
     interleaved: bool,
+    /// No message is given up.
+    reliable: bool,
+    /// What waits on streams from this one on is being dropped.
+    limit: Option<StreamId>,
     /// Messages of several pieces that have begun: their lengths, and how much is left of all of them.
     begun: BTreeSet<(usize, StreamId)>,
     begun_left: Account,
@@ -108,7 +113,7 @@ impl Queue {
                 continue;
             };
             let begun = outgoing.begun.is_some();
-            if begun || message.limit.expires.is_none_or(|at| at > now) {
+            if begun || self.reliable || message.limit.expires.is_none_or(|at| at > now) {
                 let length = message.payload.len();
                 let next = Next {
                     left: length,
@@ -248,7 +253,10 @@ impl Queue {
             fsn: begun.fsn,
             ppid: message.ppid,
             message: begun.key,
-            limit: message.limit,
+            limit: match self.reliable {
+                true => Limit::NONE,
+                false => message.limit,
+            },
             ordered: message.ordered,
             begin,
             end,
@@ -393,34 +401,9 @@ impl Queue {
         self.streams.get(&stream).is_some_and(|s| s.resetting)
     }
 
-    /// Drops what waits on streams from `limit` on: the peer takes fewer.
-    pub(crate) fn limit_streams(&mut self, limit: u16) -> u64 {
-        let mut dropped = 0;
-        for before in &mut self.before {
-            before.limit = before.limit.min(limit);
-        }
-        for stream in Vec::from_iter(self.streams.range(limit..).map(|(stream, _)| *stream)) {
-            while self
-                .streams
-                .get(&stream)
-                .is_some_and(|s| !s.messages.is_empty())
-            {
-                self.drop_front(stream);
-                dropped += 1;
-            }
-            self.streams.remove(&stream);
-        }
-        dropped
-    }
-
-    /// The peer does not know partial reliability.
-    pub(crate) fn make_reliable(&mut self) {
-        for outgoing in self.streams.values_mut() {
-            outgoing
-                .messages
-                .iter_mut()
-                .for_each(|message| message.limit = Limit::NONE);
-        }
+    /// The peer does not know partial reliability, or does.
+    pub(crate) fn set_reliable(&mut self, reliable: bool) {
+        self.reliable = reliable;
     }
 
     pub(crate) fn set_interleaved(&mut self, interleaved: bool) {
@@ -564,7 +547,7 @@ mod tests {
         queue.discard();
         assert!(queue.is_empty() && queue.is_dropping() && queue.held() == 0);
         assert_eq!(queue.peek(oxirtc_netsim::epoch(), &mut 0), None);
-        assert_eq!(queue.limit_streams(40), 0);
+        queue.limit_streams(40);
         queue.push(30, message(200));
         queue.set_threshold(31, 7);
         queue.begin_reset(32);
@@ -594,6 +577,72 @@ mod tests {
         }
         assert_eq!(set(40), None);
         assert_eq!((queue.held(), queue.unacknowledged(30)), (0, 0));
+    }
+
+    /// RFC 9260 §5.1.1: what waits on streams that the peer does not take is dropped in steps, and told as what leaves is.
+    #[test]
+    fn what_the_peer_does_not_take_is_dropped_in_steps() {
+        let mut queue = Queue::default();
+        for stream in 0..50 {
+            for _ in 0..3 {
+                queue.push(stream, message(100));
+            }
+            queue.set_threshold(stream, 50);
+        }
+        queue.begin_reset(45);
+        queue.limit_streams(60);
+        assert!(!queue.is_limiting(), "all of them are taken");
+        queue.limit_streams(40);
+        // Another offer before that is done: the fewest count.
+        let mut dropped = 0;
+        assert!(!queue.go_on_limiting(&mut 100, &mut dropped));
+        assert!((1..=5).contains(&dropped), "{dropped} in a step");
+        queue.limit_streams(45);
+        let mut steps = 0;
+        while !queue.go_on_limiting(&mut 100, &mut dropped) {
+            steps += 1;
+        }
+        assert!(steps > 5 && !queue.is_limiting(), "{steps}");
+        assert_eq!(
+            (dropped, queue.buffered.total(), queue.streams.len()),
+            (30, 40 * 300, 40)
+        );
+        assert_eq!(queue.low, Vec::from_iter((40..50).rev()));
+        assert_eq!(queue.quiet, [45]);
+        assert_eq!(queue.held(), 40 * 3 * (100 + MESSAGE_OVERHEAD));
+        let mut cuts = 0;
+        while let Some(next) = queue.peek(oxirtc_netsim::epoch(), &mut 0) {
+            assert!(queue.cut(next.left).unwrap().stream < 40);
+            cuts += 1;
+        }
+        assert_eq!(cuts, 120);
+    }
+
+    /// A peer that does not know partial reliability gets all of what was queued before that was known.
+    #[test]
+    fn nothing_is_given_up_where_the_peer_cannot_be_told() {
+        let now = oxirtc_netsim::epoch();
+        for reliable in [true, false] {
+            let mut queue = Queue::default();
+            for _ in 0..3 {
+                let limit = Limit {
+                    retransmissions: 0,
+                    expires: Some(now),
+                };
+                let message = message(100);
+                queue.push(1, Queued { limit, ..message });
+            }
+            queue.set_reliable(reliable);
+            let mut dropped = 0;
+            let next = queue.peek(now, &mut dropped);
+            assert_eq!(
+                (next.is_some(), dropped),
+                (reliable, u64::from(!reliable) * 3)
+            );
+            if reliable {
+                assert_eq!(queue.cut(100).unwrap().limit, Limit::NONE);
+            }
+        }
     }
 
     #[test]

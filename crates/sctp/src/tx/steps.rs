@@ -10,7 +10,7 @@ use super::{
     outstanding::Known,
     waiting::{Place, Waiting},
 };
-use crate::{Stats, packet::Sack};
+use crate::{Stats, StreamId, packet::Sack};
 
 impl Sender {
     /// Something came: the burst that is out has been seen, and as much as one step can be done.
@@ -21,7 +21,10 @@ impl Sender {
 
     /// Whether something of what came is still to be done.
     pub(crate) fn is_busy(&self) -> bool {
-        !self.waiting.is_empty() || self.verdict.is_some() || self.skip.unfinished
+        self.queue.is_limiting()
+            || !self.waiting.is_empty()
+            || self.verdict.is_some()
+            || self.skip.unfinished
     }
 
     /// When that is to go on.
@@ -31,6 +34,8 @@ impl Sender {
 
     /// Goes on with it. False if there is more.
     pub(super) fn go_on(&mut self, now: Instant, stats: &mut Stats) -> bool {
+        let (left, dropped) = (&mut self.left, &mut stats.abandoned_unsent);
+        self.queue.go_on_limiting(left, dropped);
         while self.left > 0
             && let Some(mut waiting) = self.waiting.pop_front()
         {
@@ -51,6 +56,14 @@ impl Sender {
             self.judge(now, stats);
         }
         !self.is_busy()
+    }
+
+    /// The peer takes streams below `limit`: what waits on others is dropped before anything leaves.
+    pub(crate) fn limit_streams(&mut self, now: Instant, limit: StreamId) {
+        self.queue.limit_streams(limit);
+        if self.queue.is_limiting() {
+            self.since = Some(now);
+        }
     }
 
     /// Whether something of what was there before a restart is still to be dropped.
