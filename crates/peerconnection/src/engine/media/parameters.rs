@@ -482,6 +482,9 @@ mod tests {
             one[paused].active = false;
             assert_eq!(kind_of(&one), Ok(()));
         }
+        // Of one that is not sent the mode is none.
+        let beside = [moded("a", "S2T1", false), named("b"), named("c")];
+        assert_eq!(kind_of(&beside), Ok(()));
     }
 
     /// [5.1-19]

@@ -292,8 +292,6 @@ impl Engine {
         let changes = self.negotiation.negotiator.stop(id.0);
         let changes = changes.map_err(convert::negotiation_error)?;
         if let Some(it) = self.media.get_mut(id) {
-            it.sender.sends = false;
-            it.receiver.receptive = false;
             let ended = std::mem::replace(&mut it.receiver.ended, true);
             let (on, section) = (it.on, it.section());
             // [5.4-07]: a BYE for each stream.
@@ -613,9 +611,9 @@ mod tests {
     fn what_is_stopped_goes_no_way() {
         let (mut near, id) = transceiver(MediaKind::Video, Some(TrackId(1)));
         let mut far = engine(2, Settings::default());
+        far.add_track(MediaKind::Video, TrackId(2), Vec::new())
+            .unwrap();
         negotiate(&mut near, &mut far, true);
-        // As if the peer sent as well.
-        near.media.get_mut(id).unwrap().receiver.receptive = true;
         let goes = |it: &Engine| {
             let it = it.media.get(id).unwrap();
             (it.sender.sends, it.receiver.receptive)
