@@ -57,7 +57,7 @@ pub(crate) struct Arguments {
     peer: String,
     /// Only tests whose names contain one of these
     only: Vec<String>,
-    /// Also what takes minutes, of coturn; longer transfers, of nat; all the connections, of flood
+    /// Also what takes minutes, of coturn; what a browser makes unsteady; longer transfers, of nat; all the connections, of flood
     #[arg(long)]
     full: bool,
     /// Of `dtls`: write a recording of a handshake with each browser in each role, with its secrets, instead
@@ -137,8 +137,8 @@ const fn browser(
 /// A line each.
 #[rustfmt::skip]
 const PEERS: &[Peer] = &[
-    browser("chromium", || cases::names(Kind::Chromium), |_| vec!["chromium", "chromedriver", "turnserver"], |it| Box::pin(cases::run(Kind::Chromium, it.only))),
-    browser("firefox", || cases::names(Kind::Firefox), |_| vec!["firefox-esr", "geckodriver", "turnserver"], |it| Box::pin(cases::run(Kind::Firefox, it.only))),
+    browser("chromium", || cases::names(Kind::Chromium), |_| vec!["chromium", "chromedriver", "turnserver"], |it| Box::pin(cases::run(Kind::Chromium, it.only, it.full))),
+    browser("firefox", || cases::names(Kind::Firefox), |_| vec!["firefox-esr", "geckodriver", "turnserver"], |it| Box::pin(cases::run(Kind::Firefox, it.only, it.full))),
     Peer { name: "dtls", cases: dtls::names, programs: dtls::programs, builds: dtls::builds, run: |it| dtls::run(it.only, it.record) },
     Peer { name: "coturn", cases: coturn::names, programs: |_| vec!["turnserver"], builds: |_| vec![], run: |it| coturn::run(it.only, it.full) },
     Peer { name: "nat", cases: nat::names, programs: nat::programs, builds: |_| vec![], run: |it| nat::run(it.only, it.full) },

@@ -7,6 +7,7 @@ const HIGH = 1024 * 1024;
 const LOW = 256 * 1024;
 const RATE = 48000;
 const BINS = 4096;
+const ANALYSIS = { fftSize: BINS * 2, smoothingTimeConstant: 0 };
 /** The frequencies of a telephone's tones (ITU-T Q.23). */
 const TONES = [697, 770, 852, 941, 1209, 1336, 1477, 1633];
 
@@ -273,33 +274,66 @@ const h = {
     h.speaker.dtmf.insertDTMF(tones, 150, 80);
   },
 
-  /** Analyses the sound that comes. */
+  /** Analyses the sound that comes. Gives the state of the context, which never runs where a browser wants a device to play on. */
   async listen() {
     const sound = ({ track }) => track.kind === "audio" && !track.muted;
     await h.until(() => h.pc.getReceivers().some(sound), "sound");
-    const { track } = h.pc.getReceivers().find(sound);
+    h.sound = new MediaStream([h.pc.getReceivers().find(sound).track]);
     h.audio = new AudioContext({ sampleRate: RATE });
-    h.analyser = new AnalyserNode(h.audio, { fftSize: BINS * 2, smoothingTimeConstant: 0 });
-    h.audio.createMediaStreamSource(new MediaStream([track])).connect(h.analyser);
-    // Where there is nothing to play on it may never begin.
+    h.analyser = new AnalyserNode(h.audio, ANALYSIS);
+    h.audio.createMediaStreamSource(h.sound).connect(h.analyser);
     await Promise.race([h.audio.resume(), new Promise((resolve) => setTimeout(resolve, 5000))]);
     return h.audio.state;
   },
 
+  /** What an analyser sees: now, or of a second that is recorded and rendered, which no device has to play. */
+  async spectra() {
+    const read = (analyser) => {
+      const bins = new Float32Array(BINS);
+      analyser.getFloatFrequencyData(bins);
+      return bins;
+    };
+    if (h.audio.state === "running") return [read(h.analyser)];
+    const recorder = new MediaRecorder(h.sound);
+    const parts = [];
+    recorder.ondataavailable = ({ data }) => parts.push(data);
+    const stopped = new Promise((resolve) => (recorder.onstop = resolve));
+    recorder.start();
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    recorder.stop();
+    await stopped;
+    const bytes = await new Blob(parts).arrayBuffer();
+    const buffer = await new OfflineAudioContext(1, 1, RATE).decodeAudioData(bytes);
+    const length = BINS * 2;
+    const spectra = [];
+    for (let at = 0; at + length / RATE <= buffer.duration; at += length / RATE) {
+      const offline = new OfflineAudioContext(1, length, RATE);
+      const analyser = new AnalyserNode(offline, ANALYSIS);
+      const source = new AudioBufferSourceNode(offline, { buffer });
+      source.connect(analyser).connect(offline.destination);
+      source.start(0, at);
+      await offline.startRendering();
+      spectra.push(read(analyser));
+    }
+    return spectra;
+  },
+
   /** Waits until these frequencies are heard, and louder than those of other tones; gives the levels in dB. */
   async heard(frequencies, seconds = 10) {
-    const bins = new Float32Array(BINS);
-    const level = (hertz) => {
-      const at = Math.round((hertz * 2 * BINS) / RATE);
-      return Math.max(...bins.slice(at - 1, at + 2));
-    };
     const others = TONES.filter((it) => !frequencies.includes(it));
     const end = performance.now() + seconds * 1000;
     for (;;) {
-      h.analyser.getFloatFrequencyData(bins);
-      const [levels, beside] = [frequencies.map(level), Math.max(...others.map(level))];
-      if (levels.every((it) => it > -60 && it > beside + 15)) return levels;
-      if (performance.now() > end) throw new Error(`of ${frequencies} there are ${levels} dB, of others ${beside} dB`);
+      let last = "nothing";
+      for (const bins of await h.spectra()) {
+        const level = (hertz) => {
+          const at = Math.round((hertz * 2 * BINS) / RATE);
+          return Math.max(...bins.slice(at - 1, at + 2));
+        };
+        const [levels, beside] = [frequencies.map(level), Math.max(...others.map(level))];
+        if (levels.every((it) => it > -60 && it > beside + 15)) return levels;
+        last = `${levels} dB, of others ${beside} dB`;
+      }
+      if (performance.now() > end) throw new Error(`of ${frequencies} there are ${last}`);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   },

@@ -25,15 +25,26 @@ pub(crate) async fn heard_by_the_browser(suite: &Suite) -> anyhow::Result<()> {
     call.peer
         .reaches(&[PeerConnectionState::Connected], PATIENCE)
         .await?;
+    // 20 ms in which nothing is heard. Firefox has events at 8,000 Hz alone, and takes their durations to be of the sound's clock.
+    let (codec, quiet) = match suite.is_firefox() {
+        true => (Codec::Pcmu, vec![0xff; 160]),
+        false => (Codec::Opus, vec![0xf8, 0xff, 0xfe]), // RFC 6716 §3
+    };
     let silence = tokio::spawn(async move {
-        // RFC 6716 §3: a frame of 20 ms in which nothing is heard.
-        let frame = || EncodedFrame::new(Codec::Opus, vec![0xf8, 0xff, 0xfe]);
-        while sound.write(frame()).await.is_ok() {
+        while sound
+            .write(EncodedFrame::new(codec, quiet.clone()))
+            .await
+            .is_ok()
+        {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     });
     let state = call.tab.run("return await h.listen()", &[]).await?;
-    ensure!(state == json!("running"), "the browser's sound is {state}");
+    // Firefox without a device to play on analyses what it records.
+    ensure!(
+        state == json!("running") || suite.is_firefox(),
+        "the browser's sound is {state}"
+    );
     let dtmf = sender.dtmf().context("a sender of audio")?;
     for (tone, low, high) in TONES {
         dtmf.insert_with(tone, LONG, Duration::from_millis(100))?;

@@ -17,7 +17,7 @@ pub(super) async fn run(name: &str) -> anyhow::Result<String> {
         false => Kind::Firefox,
     };
     let names = names(kind);
-    cases::run(kind, names.clone()).await?;
+    cases::run(kind, names.clone(), false).await?;
     Ok(names.join(", "))
 }
 
