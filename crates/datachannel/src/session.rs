@@ -1,12 +1,14 @@
 //! The channels of one connection.
 
 mod association;
+mod ending;
 mod remote;
 
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 
+use self::ending::Ending;
 use crate::channel::{Agreed, Channel, ChannelId, Origin, State};
 use crate::config::Config;
 use crate::end::{Failure, Initiator};
@@ -41,6 +43,7 @@ pub struct Session {
     events: VecDeque<Event>,
     held: Held,
     stats: Stats,
+    ending: Option<Ending>,
 }
 
 /// The role in the DTLS handshake, which decides who opens channels with which ids (RFC 8832 §6).
@@ -128,6 +131,7 @@ impl Session {
             events: VecDeque::new(),
             held: Held::default(),
             stats: Stats::default(),
+            ending: None,
         }
     }
 
@@ -144,11 +148,11 @@ impl Session {
         }
     }
 
-    /// All channels that are not closed, in the order they were made.
+    /// All channels that are neither closed nor [ending](Self::is_ending), in the order they were made.
     pub fn channels(&self) -> impl Iterator<Item = ChannelId> {
         let living = self.channels.iter();
         living
-            .filter(|(_, channel)| channel.state != State::Closed)
+            .filter(|(id, channel)| channel.state != State::Closed && !self.is_ending(**id))
             .map(|(id, _)| *id)
     }
 
@@ -206,11 +210,17 @@ impl Session {
     /// Closes a channel. What was sent before is still delivered. [`Event::Closed`] follows when both directions are reset, or at
     /// once when nothing was on the wire yet. A channel that is closing or closed is left alone.
     pub fn close(&mut self, id: ChannelId) {
+        let is_ending = self.is_ending(id);
         let Some(channel) = self.channels.get_mut(&id) else {
             return;
         };
         match (channel.state, channel.stream) {
             (State::Closing | State::Closed, _) => {}
+            // Its stream is another's, and it closes at its turn.
+            _ if is_ending => {
+                channel.state = State::Closing;
+                channel.end = (Initiator::User, None);
+            }
             (State::Open, Some(stream)) => {
                 channel.state = State::Closing;
                 channel.end = (Initiator::User, None);
@@ -225,6 +235,9 @@ impl Session {
     /// # Errors
     /// [`Error::NotOpen`] or [`Error::UnknownChannel`].
     pub fn send(&mut self, id: ChannelId, payload: Payload) -> Result<Outgoing, Error> {
+        if self.is_ending(id) {
+            return Err(Error::NotOpen);
+        }
         let channel = self.channels.get_mut(&id).ok_or(Error::UnknownChannel)?;
         let (State::Open, Some(stream)) = (channel.state, channel.stream) else {
             return Err(Error::NotOpen);
@@ -377,6 +390,7 @@ impl Session {
 
     /// Starts to close an open channel for another reason than the user's wish.
     fn begin_closing(&mut self, id: ChannelId, by: Initiator, failure: Option<Failure>) {
+        let is_ending = self.is_ending(id);
         let Some(channel) = self.channels.get_mut(&id) else {
             return;
         };
@@ -387,7 +401,9 @@ impl Session {
             channel.state = State::Closing;
             channel.end = (by, failure);
             self.events.push_back(Event::Closing { channel: id });
-            self.ask_reset(stream);
+            if !is_ending {
+                self.ask_reset(stream);
+            }
         }
     }
 

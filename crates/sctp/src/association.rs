@@ -427,6 +427,12 @@ impl Association {
         self.rx.inbox.peek(stream)
     }
 
+    /// Whether what [`read`](Self::read) would return had come before the peer restarted the association
+    /// ([`Event::Restarted`]).
+    pub fn is_from_before(&self, stream: StreamId) -> bool {
+        self.rx.inbox.is_from_before(stream)
+    }
+
     /// Bytes of a stream that were taken and are not in a packet yet.
     pub fn buffered_amount(&self, stream: StreamId) -> usize {
         self.tx.queue.buffered(stream)

@@ -111,6 +111,7 @@ impl Receiver {
     /// Begins at another TSN; what can be read stays. What cannot is dropped in steps, as with a reset of all streams, and so long
     /// no data is taken.
     pub(crate) fn restart(&mut self, initial: Tsn) {
+        self.inbox.restart();
         self.tracker = Tracker::new(initial);
         let fresh = Reassembly::new(self.max_message_size, initial);
         let old = std::mem::replace(&mut self.reassembly, fresh);

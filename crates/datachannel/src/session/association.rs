@@ -53,23 +53,6 @@ impl Session {
         }
     }
 
-    /// Tells that the peer restarted the association: all channels are closed, and new ones may be opened.
-    pub fn handle_restart(&mut self) {
-        self.streams.clear();
-        self.controls.clear();
-        self.resets.clear();
-        (self.held.channels, self.held.text, self.held.unclaimed) = (0, 0, 0);
-        self.first_free = self.role.map_or(0, Role::parity);
-        for id in Vec::from_iter(self.channels()) {
-            if let Some(channel) = self.channels.get_mut(&id)
-                && channel.state != State::Closing
-            {
-                channel.end = (Initiator::Transport, None);
-            }
-            self.finish(id);
-        }
-    }
-
     /// Tells that another association takes the place of one that is gone without the channels' end: those that were open go on with
     /// their ids, and those that were not open yet wait for it. Closed are those that were closing, as both ends have forgotten
     /// their streams, and those of `lost`, of which something was on the way that nobody sends again.
@@ -121,14 +104,6 @@ impl Session {
             self.role = Some(role);
             self.first_free = role.parity();
         }
-    }
-
-    /// Tells that the association is gone, or never came: all channels are closed. Those that are opened from now on wait for
-    /// another, whose role and number of streams are its own.
-    pub fn handle_end(&mut self) {
-        self.role = None;
-        self.max_channels = None;
-        self.handle_restart();
     }
 
     /// Stream and length of the next DCEP message, to ask the association for room.

@@ -16,6 +16,8 @@ pub(crate) struct Inbox {
     /// which what has not come is passed over.
     due: BTreeMap<StreamId, Option<u32>>,
     expected: Numbers,
+    /// How often the peer has restarted the association; it wraps.
+    restarts: u8,
     /// How many messages can be read.
     readable: Account,
     cost: Account,
@@ -50,6 +52,8 @@ enum Item {
 struct Stored {
     ppid: u32,
     ordered: bool,
+    /// How often the association had been restarted.
+    restarts: u8,
     payload: Payload,
 }
 
@@ -70,6 +74,7 @@ impl Inbox {
         let message = Stored {
             ppid: completed.ppid,
             ordered: completed.ordered,
+            restarts: self.restarts,
             payload: completed.payload,
         };
         if !message.ordered {
@@ -249,6 +254,17 @@ impl Inbox {
                 self.forget_if_empty(stream);
             }
         }
+    }
+
+    /// What comes from now on is of a restarted association.
+    pub(crate) fn restart(&mut self) {
+        self.restarts = self.restarts.wrapping_add(1);
+    }
+
+    /// Whether the next message to read had come before the association was restarted.
+    pub(crate) fn is_from_before(&self, stream: StreamId) -> bool {
+        let next = self.streams.get(&stream).and_then(|it| it.ready.front());
+        matches!(next, Some(Item::Message(message)) if message.restarts != self.restarts)
     }
 
     pub(crate) fn peek(&self, stream: StreamId) -> Option<(u32, usize)> {

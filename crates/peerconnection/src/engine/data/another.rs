@@ -43,6 +43,7 @@ impl Data {
         let (Some((agreed, limit)), Some(seed)) = (agreed, self.another.take()) else {
             return false;
         };
+        self.finish_ending(tasks);
         self.keep_what_came();
         let living = self.session.channels().map(ChannelId);
         let lost: Vec<_> = living.filter(|id| self.loses(*id)).map(|id| id.0).collect();

@@ -101,6 +101,7 @@ impl Data {
             association.abort(now, "another association takes its place");
         }
         self.end(None, tasks);
+        self.finish_ending(tasks);
         self.create(on, seed);
         if let Some(agreed) = agreed {
             self.negotiate(now, on, agreed.ports, agreed.remote_limit);
@@ -124,7 +125,9 @@ impl Data {
     ) {
         let remote_init = self.sctp.as_mut().and_then(|it| it.remote_init.take());
         let zero_checksum = self.limits.zero_checksum;
-        let Some(association) = self.live().filter(|it| it.state() == sctp::State::Closed) else {
+        let is_over = self.ending.is_some();
+        let begins = |it: &&mut sctp::Association| it.state() == sctp::State::Closed && !is_over;
+        let Some(association) = self.live().filter(begins) else {
             return;
         };
         if let Some(round_trip) = round_trip {
@@ -274,11 +277,8 @@ impl Data {
                 }
             }
             sctp::Event::Restarted => {
-                self.keep_what_came();
-                self.backlog.begin_anew();
-                self.session.handle_restart();
                 let error = sctp_failure(None, "the peer has restarted the association");
-                self.tell_all(Some(&error), tasks);
+                self.restart(&error, tasks);
             }
             // A SHUTDOWN ends in peace, an ABORT does not.
             sctp::Event::Closed {
@@ -289,7 +289,7 @@ impl Data {
                 let error = cause_code.map(|it| sctp_failure(Some(it), "the peer has aborted"));
                 self.end(error.as_ref(), tasks);
                 if by == sctp::Initiator::Remote {
-                    tasks.push_peer_closed();
+                    self.ended_by_peer(tasks);
                 }
             }
             sctp::Event::Failed { cause } => {
@@ -328,22 +328,6 @@ impl Data {
         }
     }
 
-    /// The association has ended, with an error or in peace: its state is closed, and its channels.
-    pub(in crate::engine) fn end(&mut self, error: Option<&Error>, tasks: &mut Tasks) {
-        let Some(sctp) = &mut self.sctp else {
-            return;
-        };
-        if sctp.state == SctpTransportState::Closed {
-            return;
-        }
-        sctp.state = SctpTransportState::Closed;
-        self.keep_what_came();
-        tasks.push_one(Event::SctpTransport(SctpTransportState::Closed));
-        self.session.handle_end();
-        self.tell_all(error, tasks);
-        self.leave();
-    }
-
     /// The section was rejected or rolled back: W3C's `sctp` is null again.
     pub(in crate::engine) fn remove(&mut self, now: Instant, tasks: &mut Tasks) {
         let established = self.live_ref().is_some_and(|it| it.is_established());
@@ -353,12 +337,13 @@ impl Data {
         if established {
             self.end(None, tasks);
         }
+        self.finish_ending(tasks);
         self.leave();
         self.sctp = None;
     }
 
     /// RFC 9260 §8.4, §9.1: the peer is to learn of the end, and may ask again when that is lost.
-    fn leave(&mut self) {
+    pub(super) fn leave(&mut self) {
         let sctp = self.sctp.as_mut();
         if let Some((on, association)) = sctp.and_then(|it| Some((it.on, it.association.take()?))) {
             // The last one still answers, those before it once they have said what they had to.
@@ -374,10 +359,14 @@ impl Data {
     /// What ran on this transport cannot be told anything any more: its DTLS is gone.
     pub(in crate::engine) fn cut_off(&mut self, transport: TransportId) {
         self.leaving.retain(|it| it.on != transport);
+        if self.is_on(transport) {
+            self.end_silently();
+        }
     }
 
     /// W3C's close: channels are closed without events. The ABORT waits in the association.
     pub(in crate::engine) fn close(&mut self, now: Instant) {
+        self.finish_ending(&mut Tasks::default());
         self.close_all();
         if let Some(sctp) = &mut self.sctp {
             sctp.state = SctpTransportState::Closed;

@@ -67,6 +67,18 @@ impl Backlog {
         self.resets.push_back(stream);
     }
 
+    /// Lets go of something; answers how many messages that nobody claimed that were, or `None` when there is nothing.
+    pub(super) fn forget_one(&mut self) -> Option<u64> {
+        if let Some(messages) = self.unclaimed.forget_one() {
+            return Some(messages);
+        }
+        let waiting = self.waiting.pop_first().is_some();
+        let all = self.all.as_mut();
+        let newer = all.and_then(|it| it.newer.pop_first()).is_some();
+        let unfinished = self.unfinished.pop_first().is_some();
+        (waiting || newer || unfinished).then_some(0)
+    }
+
     /// The association is another; answers how many messages nobody claimed.
     pub(super) fn begin_anew(&mut self) -> u64 {
         let dropped = self.unclaimed.clear();

@@ -84,7 +84,10 @@ impl Data {
     /// What W3C goes on showing of a channel that has just been closed.
     fn note_end(&mut self, id: ChannelId) {
         let (left_behind, unacknowledged) = match self.channel(id).map(|it| it.stream()) {
-            Some(Some(stream)) => (self.buffered(id, stream), self.pending(stream)),
+            // Nothing of it is left when the association was restarted.
+            Some(Some(stream)) if !self.is_restarting() => {
+                (self.buffered(id, stream), self.pending(stream))
+            }
             _ => (0, 0),
         };
         let Some(local) = self.channels.get_mut(&id) else {

@@ -109,6 +109,17 @@ impl Data {
                 return Some(message);
             }
             let discards = local.discards;
+            if self.is_restarting() {
+                // What is on its stream now is not told yet.
+                if !self.session.is_ending(id.0) {
+                    return None;
+                }
+                self.keep_what_came_on(id);
+                let tail = &mut self.channels.get_mut(&id)?.tail;
+                let message = tail.pop_front()?;
+                self.backlog.tails -= cost(&message);
+                return Some(message);
+            }
             let stream = self.living_stream(id).filter(|_| !discards)?;
             let association = self.live()?;
             match association.peek(stream) {
@@ -203,7 +214,7 @@ impl Data {
         if let Some(stream) = self.backlog.resets.pop_front() {
             if let Some(reset) = self.backlog.waiting.get_mut(&stream) {
                 *reset = true;
-            } else if self.move_aside(stream) {
+            } else if self.move_aside(stream, self.by_stream(stream)) {
                 self.reset(stream);
             } else {
                 self.backlog.unfinished.insert(stream);
@@ -216,7 +227,7 @@ impl Data {
         let Some(&stream) = self.backlog.unfinished.first() else {
             return false;
         };
-        if self.move_aside(stream) {
+        if self.move_aside(stream, self.by_stream(stream)) {
             self.backlog.unfinished.remove(&stream);
             self.backlog.room_came = true;
             self.reset(stream);
@@ -255,9 +266,8 @@ impl Data {
     }
 
     /// Moves unread messages of a stream to its channel. False when there is no room for more.
-    fn move_aside(&mut self, stream: u16) -> bool {
+    pub(super) fn move_aside(&mut self, stream: u16, id: Option<ChannelId>) -> bool {
         let limit = self.limits.receive_window as usize;
-        let id = self.by_stream(stream);
         let local = id.and_then(|id| self.channels.get(&id));
         let reader = id.filter(|_| local.is_some_and(|it| !it.discards));
         loop {
@@ -286,9 +296,8 @@ impl Data {
     /// The association goes: what came on it and was not read is kept.
     pub(super) fn keep_what_came(&mut self) {
         let living = self.session.channels().map(ChannelId);
-        let streams: Vec<_> = living.filter_map(|id| self.living_stream(id)).collect();
-        for stream in streams {
-            self.move_aside(stream);
+        for id in Vec::from_iter(living) {
+            self.keep_what_came_on(id);
         }
     }
 

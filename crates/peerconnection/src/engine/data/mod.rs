@@ -7,6 +7,7 @@ mod another;
 mod association;
 mod backlog;
 mod channels;
+mod ending;
 mod inbound;
 mod local;
 mod outbound;
@@ -24,6 +25,7 @@ pub use sctp::SctpView;
 
 use self::{
     backlog::Backlog,
+    ending::Ending,
     local::Local,
     sctp::{Leaving, Sctp},
 };
@@ -50,6 +52,8 @@ pub(super) struct Data {
     snap: Option<[u8; 32]>,
     /// The seed of an association that may take the place of this one, while the peer may begin anew.
     another: Option<[u8; 32]>,
+    /// What is left to be done about an association that is over, or that was restarted.
+    ending: Option<Ending>,
     limits: Limits,
     /// What the log calls the connection.
     label: Label,
@@ -93,6 +97,7 @@ impl Data {
             priority: None,
             snap: None,
             another: None,
+            ending: None,
             limits,
             label,
             messages_dropped: 0,
@@ -107,6 +112,11 @@ impl Data {
             self.pass_down(now);
             // What a channel is comes before what was sent on it.
             self.tell_all(None, tasks);
+            // What came after an end or a restart waits until all of it are told.
+            if self.ending.is_some() {
+                self.go_on_ending(tasks);
+                continue;
+            }
             // What came after a reset of all streams waits until it is known which it reset.
             let lists = self.backlog.all.is_some();
             let event = if lists { None } else { self.poll_association() };
@@ -178,6 +188,12 @@ impl Data {
 
     /// The stream of a channel that is not closed: that of a closed one may be another's.
     fn living_stream(&self, id: ChannelId) -> Option<u16> {
+        let is_another = self.is_restarting() && self.session.is_ending(id.0);
+        self.stream_in_use(id).filter(|_| !is_another)
+    }
+
+    /// The same, also when the association was restarted and the channel is still to be told.
+    fn stream_in_use(&self, id: ChannelId) -> Option<u16> {
         let channel = self.channel(id)?;
         let living = channel.state() != datachannel::State::Closed;
         channel.stream().filter(|_| living)

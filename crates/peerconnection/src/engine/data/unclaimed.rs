@@ -72,6 +72,16 @@ impl Unclaimed {
         streams.values().map(|it| it.messages.len() as u64).sum()
     }
 
+    /// Lets go of a message, or of a stream that has none; answers how many that were, or `None` when there is nothing.
+    pub(super) fn forget_one(&mut self) -> Option<u64> {
+        let mut entry = self.streams.first_entry()?;
+        let message = entry.get_mut().messages.pop();
+        if message.is_none() {
+            entry.remove();
+        }
+        Some(message.into_iter().count() as u64)
+    }
+
     /// A stream whose time is over.
     pub(super) fn due(&self, now: Instant) -> Option<u16> {
         let mut streams = self.streams.iter();

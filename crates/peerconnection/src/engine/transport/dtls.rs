@@ -98,7 +98,7 @@ impl Transport {
 
     pub(super) fn peer_closed(&mut self, up: &mut Up<'_>) {
         self.end_dtls(up);
-        up.tasks.push_peer_closed();
+        up.data.ended_by_peer(up.tasks);
     }
 
     /// [6.1.2-02]

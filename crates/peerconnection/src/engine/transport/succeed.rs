@@ -89,7 +89,7 @@ impl Transport {
             // SCTP alone was closed.
             (None, None) if up.data.is_on(self.id) && up.data.is_suspended() => {
                 up.data.end(None, up.tasks);
-                up.tasks.push_peer_closed();
+                up.data.ended_by_peer(up.tasks);
             }
             (None, None) => {}
         }
