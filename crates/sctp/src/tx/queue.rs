@@ -548,10 +548,14 @@ mod tests {
         assert!(queue.is_empty() && queue.is_dropping() && queue.held() == 0);
         assert_eq!(queue.peek(oxirtc_netsim::epoch(), &mut 0), None);
         queue.limit_streams(40);
+        // The peer takes more again: this one has not been before.
+        queue.push(45, message(1));
         queue.push(30, message(200));
         queue.set_threshold(31, 7);
         queue.begin_reset(32);
         queue.end_reset(32, true);
+        let anew = &queue.streams[&45];
+        assert_eq!((anew.threshold, anew.weight), (0, 256));
         // A second one follows before all of the first is dropped.
         assert!(!queue.go_on_dropping(&mut 100));
         queue.discard();

@@ -886,6 +886,7 @@ fn a_restart_closes_channels_in_steps() {
         wire.peer_sends(stream, BINARY, vec![7; 900]);
         wire.peer_sends(stream, BINARY, vec![8; 900]);
     }
+    wire.sends(ids[last - 2], vec![9; 800]);
     wire.pass(Duration::from_millis(300));
     wire.events.clear();
     wire.peer = sctp::Association::new(sctp::Config::default(), [9; 32], wire.now);
@@ -943,6 +944,7 @@ fn a_restart_closes_channels_in_steps() {
     for id in [last, last - 2] {
         assert_eq!(wire.read(ids[id]), None);
     }
+    assert_eq!(wire.data.buffered_amount(ids[last - 2]), 0);
     // The one that the application closed has no error.
     assert!(matches!(
         wire.told(ids[last - 1])[..],

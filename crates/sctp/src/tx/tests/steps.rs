@@ -219,6 +219,124 @@ fn nothing_leaves_before_a_sack_is_taken() {
     assert_eq!(bench.packets().len(), 1);
 }
 
+/// RFC 9260 §6.3.3: what a SACK says comes before the timer that has expired meanwhile, also when that takes steps.
+#[test]
+fn no_timer_is_served_before_a_verdict_is_spoken() {
+    let mut bench = Bench::crowded(4000);
+    bench.now += MS * 50;
+    let now = bench.now;
+    let sender = &mut bench.sender;
+    with_gaps(0, &[(3991, 4000)], |sack| {
+        sender.input();
+        sender.handle_sack(now, sack);
+        (Duration::ZERO, 1)
+    });
+    assert!(!sender.is_busy(), "it is noted at once");
+    assert!(sender.recovery.t3.is_some());
+    let late = now + MS * 10_000;
+    let mut steps = 0;
+    loop {
+        bench.sender.input();
+        let silent = bench.sender.handle_timeout(late, &mut bench.stats);
+        if !bench.sender.is_busy() {
+            break;
+        }
+        steps += 1;
+        assert!(!silent);
+        assert_eq!(bench.stats.retransmission_timeouts, 0, "step {steps}");
+        assert!(!bench.sender.has_data(late, &mut bench.stats));
+    }
+    assert!(steps > 2, "{steps}");
+    assert_eq!(bench.stats.fast_recoveries, 1);
+}
+
+/// The blocks of a SACK that were taken are not looked at again with the next step.
+#[test]
+fn a_block_is_taken_once() {
+    let mut bench = Bench::crowded(2000);
+    bench.now += MS * 50;
+    let now = bench.now;
+    let size = bench.sender.outstanding.size(1);
+    let mut blocks = Vec::from_iter((1..=300u16).map(|it| (4 * it, 4 * it)));
+    with_gaps(0, &blocks, |sack| {
+        bench.sender.input();
+        bench.sender.left = 100;
+        bench.sender.handle_sack(now, sack);
+        (Duration::ZERO, 1)
+    });
+    let taken = bench.sender.waiting[0].place.block;
+    assert!((5..100).contains(&taken), "{taken}");
+    // What it does not look at may say what it likes.
+    for block in &mut blocks[..taken] {
+        *block = (block.0 + 1, block.0 + 1);
+    }
+    with_gaps(0, &blocks, |sack| {
+        bench.sender.waiting[0].sack = sack.keep();
+        (Duration::ZERO, 1)
+    });
+    bench.step = 100;
+    bench.finish();
+    assert!(bench.steps > 3, "{}", bench.steps);
+    assert_eq!(bench.sender.outstanding.flight_bytes(), 1700 * size);
+}
+
+/// A peer of ours looks at so many chunks of a packet, however long it is, and has to see all.
+#[test]
+fn a_long_packet_has_a_bounded_number_of_chunks() {
+    let config = Config::default()
+        .max_packet(60_000)
+        .congestion_control(CongestionControl::NewReno);
+    let mut bench = Bench::with(config);
+    bench.room = 60_000;
+    bench.queue(1000, 1);
+    let chunks = Vec::from_iter(bench.packets().iter().map(Vec::len));
+    let sent = chunks.iter().sum::<usize>();
+    assert!(
+        sent == 1000 && chunks.iter().all(|it| *it <= 96),
+        "{chunks:?}"
+    );
+    // So it is with what is sent again.
+    bench.sender.send_again(bench.now, &mut bench.stats);
+    let chunks = Vec::from_iter(bench.packets().iter().map(Vec::len));
+    assert!(
+        !chunks.is_empty() && chunks.iter().all(|it| *it <= 96),
+        "{chunks:?}"
+    );
+}
+
+/// Nothing is sent, and no timer served, before what the peer does not take is dropped.
+#[test]
+fn a_peer_that_takes_fewer_streams_is_no_step_that_costs_much() {
+    crate::cost::stays("streams that the peer does not take", much(6500), |state| {
+        let mut bench = Bench::new(1);
+        for stream in 0..state {
+            let payload = Bytes::from_static(b"x");
+            let message = SendOptions::default().queued(bench.now, 53, payload, true);
+            bench.sender.queue.push(stream as u16, message);
+        }
+        bench.sender.limit_streams(bench.now, 1);
+        assert_eq!(bench.sender.poll_timeout(), Some(bench.now));
+        assert!(!bench.sender.has_data(bench.now, &mut bench.stats));
+        let mut times = Vec::new();
+        while bench.sender.is_busy() {
+            #[expect(clippy::disallowed_methods, reason = "it is the clock that counts")]
+            let start = Instant::now();
+            bench.sender.input();
+            bench.sender.handle_timeout(bench.now, &mut bench.stats);
+            times.push(start.elapsed());
+        }
+        let most = state.min(usize::from(u16::MAX));
+        assert_eq!(
+            bench.stats.abandoned_unsent,
+            state as u64 - 1 - (state / 65_536) as u64
+        );
+        assert!(times.len() > most / 500, "{}", times.len());
+        assert!(bench.sender.has_data(bench.now, &mut bench.stats));
+        times.sort_unstable();
+        (times[(times.len() - 1) * 9 / 10], 1)
+    });
+}
+
 /// What follows from an input, and each step: how long a long one took, of which one in ten may have been disturbed.
 #[expect(clippy::disallowed_methods, reason = "it is the clock that counts")]
 fn longest(bench: &mut Bench, sack: &Sack<'_>) -> (Duration, usize) {
