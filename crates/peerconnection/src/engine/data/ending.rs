@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use super::{Data, STEP, backlog::Backlog};
+use super::{Data, backlog::Backlog};
 use crate::{
     Error, SctpTransportState,
     engine::{
@@ -89,8 +89,9 @@ impl Data {
         }
     }
 
-    fn take_steps(&mut self, tasks: &mut Tasks) {
-        for _ in 0..STEP {
+    /// A few of its channels are closed.
+    pub(super) fn take_steps(&mut self, tasks: &mut Tasks) {
+        for _ in 0..CLOSED {
             if !self.go_on_ending(tasks) {
                 return;
             }
@@ -162,3 +163,6 @@ impl Data {
         }
     }
 }
+
+/// How many channels are closed in a step.
+pub(super) const CLOSED: usize = 8;

@@ -114,7 +114,10 @@ impl Data {
             self.tell_all(None, tasks);
             // What came after an end or a restart waits until all of it are told.
             if self.ending.is_some() {
-                self.go_on_ending(tasks);
+                self.take_steps(tasks);
+                if self.ending.is_some() {
+                    break;
+                }
                 continue;
             }
             // What came after a reset of all streams waits until it is known which it reset.

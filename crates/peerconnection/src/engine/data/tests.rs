@@ -799,7 +799,10 @@ fn ends_in_steps(wire: &mut Wire, channels: usize) -> Vec<usize> {
         times.len(),
         times[times.len() * 99 / 100]
     );
-    assert!(steps.iter().all(|it| *it <= 2 * STEP), "{steps:?}");
+    assert!(
+        steps.iter().all(|it| *it <= 2 * ending::CLOSED),
+        "{steps:?}"
+    );
     assert_eq!(steps.iter().sum::<usize>(), channels);
     steps
 }
@@ -826,7 +829,7 @@ fn an_abort_closes_channels_in_steps() {
     assert!(wire.data.handle_packet(wire.now, ON, &abort));
     let steps = ends_in_steps(&mut wire, channels.into());
     assert!(
-        steps.len() >= usize::from(channels) / (2 * STEP),
+        steps.len() >= usize::from(channels) / (2 * ending::CLOSED),
         "{}",
         steps.len()
     );
