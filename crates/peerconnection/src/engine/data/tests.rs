@@ -775,12 +775,12 @@ fn a_reset_of_all_that_there_can_be_is_done_in_steps() {
 }
 
 /// Everything that was told, and how many channels each step closed.
+#[expect(clippy::disallowed_methods, reason = "it is the clock that counts")]
 fn ends_in_steps(wire: &mut Wire, channels: usize) -> Vec<usize> {
     let closed = |event: &Event| matches!(event, Event::Channel(_, ChannelEvent::Close));
     let mut steps = Vec::new();
     let mut times = Vec::new();
     loop {
-        #[expect(clippy::disallowed_methods, reason = "it is the clock that counts")]
         let start = Instant::now();
         wire.data.handle_timeout(wire.now);
         wire.data.settle(wire.now, &mut wire.tasks);
@@ -874,6 +874,21 @@ fn an_end_without_a_transport_leaves_nothing() {
     assert!(wire.data.leaving.is_empty());
 }
 
+/// The peer begins anew, up to the packet by which we know it.
+fn restart(wire: &mut Wire) {
+    wire.peer = sctp::Association::new(sctp::Config::default(), [9; 32], wire.now);
+    wire.peer.connect(wire.now);
+    while wire.data.ending.is_none() {
+        let (mut there, mut back) = (Vec::new(), Vec::new());
+        wire.peer.poll_transmit(wire.now, 1200, &mut there);
+        assert!(wire.data.handle_packet(wire.now, ON, &there));
+        wire.data.settle(wire.now, &mut wire.tasks);
+        wire.data.poll_transmit(wire.now, ON, 1200, &mut back);
+        wire.peer.handle_packet(wire.now, &back);
+    }
+    assert!(wire.peer.is_established());
+}
+
 /// RFC 9260 §5.2.4: the channels of before are told in steps, and what stands on their streams by then is none of theirs.
 #[test]
 fn a_restart_closes_channels_in_steps() {
@@ -892,17 +907,7 @@ fn a_restart_closes_channels_in_steps() {
     wire.sends(ids[last - 2], vec![9; 800]);
     wire.pass(Duration::from_millis(300));
     wire.events.clear();
-    wire.peer = sctp::Association::new(sctp::Config::default(), [9; 32], wire.now);
-    wire.peer.connect(wire.now);
-    while wire.data.ending.is_none() {
-        let (mut there, mut back) = (Vec::new(), Vec::new());
-        wire.peer.poll_transmit(wire.now, 1200, &mut there);
-        assert!(wire.data.handle_packet(wire.now, ON, &there));
-        wire.data.settle(wire.now, &mut wire.tasks);
-        wire.data.poll_transmit(wire.now, ON, 1200, &mut back);
-        wire.peer.handle_packet(wire.now, &back);
-    }
-    assert!(wire.peer.is_established());
+    restart(&mut wire);
     let closed = |wire: &Wire, id: usize| wire.state(ids[id]) == DataChannelState::Closed;
     assert!(closed(&wire, 0) && !closed(&wire, last));
     // One that is still to be told cannot be sent on; it can be closed, and what came on it be read.
