@@ -2,6 +2,7 @@
 
 mod association;
 mod ending;
+mod over;
 mod remote;
 
 use std::collections::{BTreeMap, VecDeque};

@@ -29,9 +29,7 @@ fn a_reset_from_before_the_beginning_reaches_the_streams_that_there_are() {
     let mut pair = support::pair_with(1, link, Config::default(), few);
     pair.say(0, 5, b"x");
     // Two of them could go at once.
-    pair.ends[0]
-        .reset_streams(pair.now, &[5, 6, 300])
-        .unwrap();
+    pair.ends[0].reset_streams(pair.now, &[5, 6, 300]).unwrap();
     for side in &mut pair.ends {
         side.connect(pair.now);
     }

@@ -1,168 +1,23 @@
-//! The end of an association, or its restart, which every channel is told of: a few at a time, as there may be very many.
+//! What is left of an association that is over, or was restarted.
 
-use std::mem;
-
-use super::{Data, backlog::Backlog};
-use crate::{
-    Error, SctpTransportState,
-    engine::{
-        ids::ChannelId,
-        task::{Event, Tasks},
-    },
-};
+use super::backlog::Backlog;
+use crate::Error;
 
 /// What is left to be done about an association that has ended, or that the peer has restarted.
 pub(super) struct Ending {
-    error: Option<Error>,
+    pub(super) error: Option<Error>,
     /// What is on the streams is of another life.
-    restarted: bool,
+    pub(super) restarted: bool,
     /// It is over: then it leaves, or goes when nobody can be told.
-    over: Option<Leaves>,
+    pub(super) over: Option<Leaves>,
     /// The peer has said so, and the application is told at last.
-    by_peer: bool,
-    backlogs: Vec<Backlog>,
+    pub(super) by_peer: bool,
+    pub(super) backlogs: Vec<Backlog>,
 }
 
 /// What becomes of the association.
 #[derive(PartialEq)]
-enum Leaves {
+pub(super) enum Leaves {
     Telling,
     Silently,
 }
-
-impl Data {
-    /// The association has ended, with an error or in peace: its state is closed, and its channels, those beyond a few with the
-    /// steps that follow.
-    pub(in crate::engine) fn end(&mut self, error: Option<&Error>, tasks: &mut Tasks) {
-        let Some(sctp) = &mut self.sctp else {
-            return;
-        };
-        if sctp.state == SctpTransportState::Closed {
-            return;
-        }
-        sctp.state = SctpTransportState::Closed;
-        tasks.push_one(Event::SctpTransport(SctpTransportState::Closed));
-        self.session.begin_end();
-        let ending = self.begin_ending(error);
-        ending.over = Some(Leaves::Telling);
-        self.take_steps(tasks);
-    }
-
-    /// The peer has restarted the association: its channels are closed.
-    pub(super) fn restart(&mut self, error: &Error, tasks: &mut Tasks) {
-        self.session.begin_restart();
-        self.begin_ending(Some(error)).restarted = true;
-        self.take_steps(tasks);
-    }
-
-    fn begin_ending(&mut self, error: Option<&Error>) -> &mut Ending {
-        let fresh = Backlog {
-            tails: self.backlog.tails,
-            ..Backlog::default()
-        };
-        let backlog = mem::replace(&mut self.backlog, fresh);
-        let ending = self.ending.get_or_insert_with(|| Ending {
-            error: None,
-            restarted: false,
-            over: None,
-            by_peer: false,
-            backlogs: Vec::new(),
-        });
-        ending.error = error.cloned();
-        ending.backlogs.push(backlog);
-        ending
-    }
-
-    /// The peer has said that it ends: the application is told after the events of what closes with it.
-    pub(in crate::engine) fn ended_by_peer(&mut self, tasks: &mut Tasks) {
-        match &mut self.ending {
-            Some(ending) => ending.by_peer = true,
-            None => tasks.push_peer_closed(),
-        }
-    }
-
-    /// Nothing can be sent on the transport of what ends.
-    pub(super) fn end_silently(&mut self) {
-        let over = self.ending.as_mut().and_then(|it| it.over.as_mut());
-        if let Some(leaves) = over {
-            *leaves = Leaves::Silently;
-        }
-    }
-
-    /// A few of its channels are closed.
-    pub(super) fn take_steps(&mut self, tasks: &mut Tasks) {
-        for _ in 0..CLOSED {
-            if !self.go_on_ending(tasks) {
-                return;
-            }
-        }
-    }
-
-    /// All that is left of it at once: something takes its place.
-    pub(super) fn finish_ending(&mut self, tasks: &mut Tasks) {
-        while self.go_on_ending(tasks) {}
-    }
-
-    /// Closes the next channel of what has ended, or lets go of the next thing that was to be dealt with. False when there is none.
-    pub(super) fn go_on_ending(&mut self, tasks: &mut Tasks) -> bool {
-        if self.ending.is_none() {
-            return false;
-        }
-        let next = self.session.next_ending().map(ChannelId);
-        if let Some(id) = next {
-            self.keep_what_came_on(id);
-        }
-        let more = self.session.end_next();
-        if next.is_some() {
-            let error = self.ending.as_ref().and_then(|it| it.error.clone());
-            self.tell_all(error.as_ref(), tasks);
-        }
-        if more {
-            return true;
-        }
-        let Some(ending) = &mut self.ending else {
-            return false;
-        };
-        if let Some(backlog) = ending.backlogs.last_mut() {
-            match backlog.forget_one() {
-                Some(dropped) => self.messages_dropped += dropped,
-                None => drop(ending.backlogs.pop()),
-            }
-            return true;
-        }
-        if let Some(ending) = self.ending.take() {
-            if ending.over.is_some() {
-                self.leave();
-            }
-            if ending.over == Some(Leaves::Silently)
-                && let Some(on) = self.sctp.as_ref().map(|it| it.on)
-            {
-                self.leaving.retain(|it| it.on != on);
-            }
-            if ending.by_peer {
-                tasks.push_peer_closed();
-            }
-        }
-        false
-    }
-
-    /// Whether the streams are of another life than the channels that were.
-    pub(super) fn is_restarting(&self) -> bool {
-        self.ending.as_ref().is_some_and(|it| it.restarted)
-    }
-
-    /// The stream of a channel goes: what came on it and was not read is kept.
-    pub(super) fn keep_what_came_on(&mut self, id: ChannelId) {
-        let Some(stream) = self.stream_in_use(id) else {
-            return;
-        };
-        let of_another =
-            self.is_restarting() && !self.live_ref().is_some_and(|it| it.is_from_before(stream));
-        if !of_another {
-            self.move_aside(stream, Some(id));
-        }
-    }
-}
-
-/// How many channels are closed in a step.
-pub(super) const CLOSED: usize = 8;

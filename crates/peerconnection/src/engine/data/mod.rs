@@ -11,6 +11,7 @@ mod ending;
 mod inbound;
 mod local;
 mod outbound;
+mod over;
 mod sctp;
 mod unclaimed;
 

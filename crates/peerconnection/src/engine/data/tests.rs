@@ -799,10 +799,7 @@ fn ends_in_steps(wire: &mut Wire, channels: usize) -> Vec<usize> {
         times.len(),
         times[times.len() * 99 / 100]
     );
-    assert!(
-        steps.iter().all(|it| *it <= 2 * ending::CLOSED),
-        "{steps:?}"
-    );
+    assert!(steps.iter().all(|it| *it <= 2 * over::CLOSED), "{steps:?}");
     assert_eq!(steps.iter().sum::<usize>(), channels);
     steps
 }
@@ -829,7 +826,7 @@ fn an_abort_closes_channels_in_steps() {
     assert!(wire.data.handle_packet(wire.now, ON, &abort));
     let steps = ends_in_steps(&mut wire, channels.into());
     assert!(
-        steps.len() >= usize::from(channels) / (2 * ending::CLOSED),
+        steps.len() >= usize::from(channels) / (2 * over::CLOSED),
         "{}",
         steps.len()
     );
