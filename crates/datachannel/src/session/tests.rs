@@ -649,6 +649,47 @@ fn the_association_ends_or_restarts() {
     assert_eq!((stats.opened, stats.closed), (4, 3));
 }
 
+/// What ends is known by its handle until its turn, and its stream is another's.
+#[test]
+fn channels_end_with_their_association_one_by_one() {
+    let mut session = client();
+    let (closing, first) = opened(&mut session);
+    let (broken, second) = opened(&mut session);
+    let (silent, _) = opened(&mut session);
+    session.begin_restart();
+    assert_eq!(session.channels().count(), 0);
+    let (next, same) = opened(&mut session);
+    let (last, beside) = opened(&mut session);
+    assert_eq!((same, beside), (first, second));
+    assert_eq!(Vec::from_iter(session.channels()), [next, last]);
+    let message = Payload::Binary(Bytes::from_static(b"x"));
+    assert_eq!(session.send(silent, message), Err(Error::NotOpen));
+    session.close(closing);
+    let unknown = Bytes::from_static(b"x");
+    session.decode(broken, 99, unknown).unwrap_err();
+    assert_eq!(resets(&mut session), [], "nothing of the next ones");
+    assert_eq!(events(&mut session), [Event::Closing { channel: broken }]);
+    assert_eq!(session.next_ending(), Some(closing));
+    assert!(session.end_next());
+    assert_eq!(
+        events(&mut session),
+        [closed(closing, Initiator::User, None)]
+    );
+    // It is restarted once more before that is done.
+    session.begin_restart();
+    assert!(session.is_ending(next) && session.is_ending(last));
+    while session.end_next() {}
+    let expected = [
+        closed(broken, Initiator::Library, Some(Failure::Violation)),
+        closed(silent, Initiator::Transport, None),
+        closed(next, Initiator::Transport, None),
+        closed(last, Initiator::Transport, None),
+    ];
+    assert_eq!(events(&mut session), expected);
+    assert_eq!(session.next_ending(), None);
+    assert_eq!(opened(&mut session).1, first);
+}
+
 /// [6.2-23] An OPEN that the association can never take closes its channel.
 #[test]
 fn an_open_that_is_too_long_closes_the_channel() {

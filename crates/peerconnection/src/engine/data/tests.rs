@@ -886,6 +886,68 @@ fn restart(wire: &mut Wire) {
     assert!(wire.peer.is_established());
 }
 
+/// A connection whose association has ended, with most of its channels still to be told. One was closed before, and a message on it
+/// not read; another message is nobody's.
+fn ending() -> (Wire, Vec<ChannelId>) {
+    let mut wire = Wire::new(&Settings::default());
+    let ids: Vec<_> = (0..500).map(|id| wire.opens(Some(id), "")).collect();
+    wire.peer_sends(3, BINARY, vec![7; 900]);
+    wire.peer_sends(600, BINARY, vec![8; 900]);
+    wire.pass(Duration::from_millis(300));
+    wire.peer.reset_streams(wire.now, &[3]).unwrap();
+    wire.pass(Duration::from_millis(300));
+    assert_eq!(wire.state(ids[3]), DataChannelState::Closed);
+    wire.peer.abort(wire.now, "enough");
+    let mut abort = Vec::new();
+    while !wire.peer.poll_transmit(wire.now, 1200, &mut abort) {}
+    assert!(wire.data.handle_packet(wire.now, ON, &abort));
+    wire.data.settle(wire.now, &mut wire.tasks);
+    assert!(wire.data.ending.is_some());
+    (wire, ids)
+}
+
+/// What takes its place finds nothing of it.
+#[test]
+fn an_end_is_over_before_anything_else_begins() {
+    type Verb = fn(&mut Wire);
+    let verbs: [(Verb, bool); 3] = [
+        (|it| it.data.renew(it.now, [5; 32], &mut it.tasks), true),
+        (|it| it.data.remove(it.now, &mut it.tasks), false),
+        (|it| it.data.close(it.now), false),
+    ];
+    for (verb, renewed) in verbs {
+        let (mut wire, ids) = ending();
+        verb(&mut wire);
+        assert!(wire.data.ending.is_none());
+        let closed = |id: &ChannelId| wire.state(*id) == DataChannelState::Closed;
+        assert!(ids.iter().all(closed));
+        wire.data.settle(wire.now, &mut wire.tasks);
+        assert_eq!(wire.data.association_stats().is_some(), renewed);
+        assert_eq!(wire.data.leaving.len(), 1);
+    }
+}
+
+/// It does not begin again by itself, and what was not read is accounted for.
+#[test]
+fn what_ends_does_not_begin_again() {
+    let (mut wire, ids) = ending();
+    let events = std::iter::from_fn(|| wire.tasks.pop()).flatten();
+    let told = events
+        .filter(|event| matches!(event, Event::Channel(_, ChannelEvent::Close)))
+        .count();
+    wire.data.connect(wire.now, None, true);
+    ends_in_steps(&mut wire, 499 - told);
+    assert!(wire.data.association_stats().is_none());
+    let mut packet = Vec::new();
+    while wire.data.poll_transmit(wire.now, ON, 1200, &mut packet) {
+        let parsed = Packet::parse_unsummed(&packet).unwrap();
+        assert!(parsed.chunks().all(|it| it.kind != ChunkKind::INIT));
+        packet.clear();
+    }
+    assert_eq!(wire.data.messages_dropped, 1);
+    assert_eq!(wire.read(ids[3]), Some(Message::from(vec![7; 900])));
+}
+
 /// RFC 9260 §5.2.4: the channels of before are told in steps, and what stands on their streams by then is none of theirs.
 #[test]
 fn a_restart_closes_channels_in_steps() {
