@@ -713,21 +713,24 @@ fn controlling() -> Vec<Attack> {
             untagged: true,
             ..Attack::alone(
                 "INIT with parameters that nobody knows",
-                |_, buf, number| {
-                    let parameters = [0xc0, 0x77, 0, 4].repeat(270);
-                    Init {
-                        tag: 1 + number,
-                        window: 100_000,
-                        outbound: 1,
-                        inbound: 1,
-                        initial_tsn: Tsn(number),
-                        parameters: &parameters,
-                    }
-                    .write(ChunkKind::INIT, buf);
-                },
+                |_, buf, number| init(buf, number, 270),
             )
         },
     ]
+}
+
+/// An INIT with so many parameters that nobody knows.
+fn init(buf: &mut Vec<u8>, number: u32, parameters: usize) {
+    let parameters = [0xc0, 0x77, 0, 4].repeat(parameters);
+    Init {
+        tag: 1 + number,
+        window: 100_000,
+        outbound: 1,
+        inbound: 1,
+        initial_tsn: Tsn(number),
+        parameters: &parameters,
+    }
+    .write(ChunkKind::INIT, buf);
 }
 
 /// As long as a record of DTLS can be.
@@ -913,18 +916,7 @@ fn long_control() -> Vec<Attack> {
             untagged: true,
             ..Attack::alone(
                 "long: INIT with parameters that nobody knows",
-                |_, buf, number| {
-                    let parameters = [0xc0, 0x77, 0, 4].repeat(4000);
-                    Init {
-                        tag: 1 + number,
-                        window: 100_000,
-                        outbound: 1,
-                        inbound: 1,
-                        initial_tsn: Tsn(number),
-                        parameters: &parameters,
-                    }
-                    .write(ChunkKind::INIT, buf);
-                },
+                |_, buf, number| init(buf, number, 4000),
             )
         },
     ]

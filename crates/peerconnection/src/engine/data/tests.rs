@@ -122,6 +122,27 @@ impl Wire {
         (parsed.tag, tsn)
     }
 
+    fn peer_aborts(&mut self) {
+        self.peer.abort(self.now, "enough");
+        let mut abort = Vec::new();
+        while !self.peer.poll_transmit(self.now, 1200, &mut abort) {}
+        assert!(self.data.handle_packet(self.now, ON, &abort));
+    }
+
+    /// Until the first channels that end are told.
+    fn peer_restarts(&mut self) {
+        self.peer = sctp::Association::new(sctp::Config::default(), [9; 32], self.now);
+        self.peer.connect(self.now);
+        while self.data.ending.is_none() {
+            let (mut there, mut back) = (Vec::new(), Vec::new());
+            self.peer.poll_transmit(self.now, 1200, &mut there);
+            assert!(self.data.handle_packet(self.now, ON, &there));
+            self.data.settle(self.now, &mut self.tasks);
+            self.data.poll_transmit(self.now, ON, 1200, &mut back);
+            self.peer.handle_packet(self.now, &back);
+        }
+    }
+
     fn peer_opens(&mut self, stream: u16) {
         let mut open = Vec::new();
         Dcep::Open(Open {
@@ -820,10 +841,7 @@ fn an_abort_closes_channels_in_steps() {
     wire.pass(Duration::from_millis(300));
     wire.sends(ids[usize::from(channels) - 9], vec![2; 800]);
     wire.events.clear();
-    wire.peer.abort(wire.now, "enough");
-    let mut abort = Vec::new();
-    while !wire.peer.poll_transmit(wire.now, 1200, &mut abort) {}
-    assert!(wire.data.handle_packet(wire.now, ON, &abort));
+    wire.peer_aborts();
     let steps = ends_in_steps(&mut wire, channels.into());
     assert!(
         steps.len() >= usize::from(channels) / (2 * over::CLOSED),
@@ -873,16 +891,7 @@ fn an_end_without_a_transport_leaves_nothing() {
 
 /// The peer begins anew, up to the packet by which we know it.
 fn restart(wire: &mut Wire) {
-    wire.peer = sctp::Association::new(sctp::Config::default(), [9; 32], wire.now);
-    wire.peer.connect(wire.now);
-    while wire.data.ending.is_none() {
-        let (mut there, mut back) = (Vec::new(), Vec::new());
-        wire.peer.poll_transmit(wire.now, 1200, &mut there);
-        assert!(wire.data.handle_packet(wire.now, ON, &there));
-        wire.data.settle(wire.now, &mut wire.tasks);
-        wire.data.poll_transmit(wire.now, ON, 1200, &mut back);
-        wire.peer.handle_packet(wire.now, &back);
-    }
+    wire.peer_restarts();
     assert!(wire.peer.is_established());
 }
 
@@ -897,10 +906,7 @@ fn ending() -> (Wire, Vec<ChannelId>) {
     wire.peer.reset_streams(wire.now, &[3]).unwrap();
     wire.pass(Duration::from_millis(300));
     assert_eq!(wire.state(ids[3]), DataChannelState::Closed);
-    wire.peer.abort(wire.now, "enough");
-    let mut abort = Vec::new();
-    while !wire.peer.poll_transmit(wire.now, 1200, &mut abort) {}
-    assert!(wire.data.handle_packet(wire.now, ON, &abort));
+    wire.peer_aborts();
     wire.data.settle(wire.now, &mut wire.tasks);
     assert!(wire.data.ending.is_some());
     (wire, ids)
@@ -927,25 +933,50 @@ fn an_end_is_over_before_anything_else_begins() {
     }
 }
 
-/// It does not begin again by itself, and what was not read is accounted for.
+/// Nor does the association of other keys.
 #[test]
-fn what_ends_does_not_begin_again() {
+fn a_restart_is_over_before_another_association() {
+    let mut wire = Wire::new(&Settings::default());
+    let ids: Vec<_> = (0..500).map(|id| wire.opens(Some(id), "")).collect();
+    wire.pass(Duration::from_millis(300));
+    wire.peer_restarts();
+    wire.data.another = Some([3; 32]);
+    wire.data.leave_keys(wire.now, ON, &mut wire.tasks);
+    assert!(wire.data.ending.is_none() && wire.data.another.is_none());
+    let closed = |id: &ChannelId| wire.state(*id) == DataChannelState::Closed;
+    assert!(ids.iter().all(closed));
+}
+
+/// What was not read is accounted for.
+#[test]
+fn what_came_before_an_end_is_read_or_counted() {
     let (mut wire, ids) = ending();
-    let events = std::iter::from_fn(|| wire.tasks.pop()).flatten();
-    let told = events
-        .filter(|event| matches!(event, Event::Channel(_, ChannelEvent::Close)))
-        .count();
-    wire.data.connect(wire.now, None, true);
-    ends_in_steps(&mut wire, 499 - told);
-    assert!(wire.data.association_stats().is_none());
-    let mut packet = Vec::new();
-    while wire.data.poll_transmit(wire.now, ON, 1200, &mut packet) {
-        let parsed = Packet::parse_unsummed(&packet).unwrap();
-        assert!(parsed.chunks().all(|it| it.kind != ChunkKind::INIT));
-        packet.clear();
-    }
+    wire.data.finish_ending(&mut wire.tasks);
     assert_eq!(wire.data.messages_dropped, 1);
     assert_eq!(wire.read(ids[3]), Some(Message::from(vec![7; 900])));
+}
+
+/// DTLS that comes late does not begin what is over already.
+#[test]
+fn what_ends_does_not_begin() {
+    let now = oxirtc_netsim::epoch();
+    for ends in [false, true] {
+        let mut data = Data::new(&Settings::default(), Label([0, 0]));
+        let mut tasks = Tasks::default();
+        data.create(ON, [1; 32]);
+        data.negotiate(now, ON, PORTS, 1 << 20);
+        for _ in 0..500 {
+            data.open("", &DataChannelInit::default()).unwrap();
+        }
+        if ends {
+            data.end(None, &mut tasks);
+            assert!(data.ending.is_some());
+        }
+        data.connect(now, None, true);
+        data.finish_ending(&mut tasks);
+        let begins = data.poll_transmit(now, ON, 1200, &mut Vec::new());
+        assert_eq!(begins, !ends);
+    }
 }
 
 /// RFC 9260 §5.2.4: the channels of before are told in steps, and what stands on their streams by then is none of theirs.
@@ -982,6 +1013,8 @@ fn a_restart_closes_channels_in_steps() {
     };
     let ours = wire.data.open("", &init).unwrap();
     wire.sends(ours, vec![3; 700]);
+    assert_eq!(wire.data.buffered_amount(ours), 700);
+    assert_eq!(wire.data.buffered_amount(ids[last - 2]), 0);
     wire.peer_sends(channels - 3, BINARY, vec![4; 700]);
     let stream = (channels - 1) & !1;
     wire.peer_opens(stream);
