@@ -301,10 +301,10 @@ impl Queue {
         }
     }
 
-    /// The last of an earlier life of the stream has left.
+    /// The last of an earlier life of the stream has left, and the next one has not begun: that has numbers of its own.
     fn forget_if_done(&mut self, stream: StreamId) {
         let done = |it: &Outgoing| {
-            it.ended && it.unacknowledged.total() == 0 && it.numbered == 0 && it.messages.is_empty()
+            it.ended && it.unacknowledged.total() == 0 && it.numbered == 0 && it.is_fresh()
         };
         if self.streams.get(&stream).is_some_and(done) {
             self.streams.remove(&stream);
@@ -511,7 +511,54 @@ mod tests {
         queue.released(1, cut.payload.len(), cut.end);
         queue.passed(1);
         queue.passed(1);
-        assert_eq!((queue.unacknowledged(1), queue.streams.len()), (0, 0));
+        assert_eq!(queue.unacknowledged(1), 0);
+        // Where there was a silence, the next one goes on.
+        queue.push(1, message(40));
+        assert_eq!(queue.cut(100).unwrap().number, 1);
+        queue.released(1, 40, true);
+        queue.passed(1);
+        queue.begin_reset(1);
+        queue.end_reset(1, true);
+        assert!(queue.streams.is_empty());
+    }
+
+    /// What was said of the next life before all of the earlier one is acknowledged is not forgotten with that.
+    #[test]
+    fn the_next_life_is_not_forgotten_with_the_earlier_one() {
+        let after = |prepare: &dyn Fn(&mut Queue)| {
+            let mut queue = Queue::default();
+            queue.push(1, message(100));
+            queue.cut(100).unwrap();
+            queue.begin_reset(1);
+            queue.end_reset(1, true);
+            prepare(&mut queue);
+            queue.released(1, 100, true);
+            queue.passed(1);
+            queue
+        };
+        assert!(after(&|_| {}).streams.is_empty());
+        let low = after(&|it| {
+            it.set_threshold(1, 50);
+        });
+        assert_eq!(low.streams[&1].threshold, 50);
+        let closing = after(&|it| assert!(it.begin_reset(1)));
+        assert!(closing.is_resetting(1));
+        let mut unordered = after(&|it| {
+            let message = message(9);
+            it.push(
+                1,
+                Queued {
+                    ordered: false,
+                    ..message
+                },
+            );
+            it.cut(9).unwrap();
+            it.released(1, 9, true);
+        });
+        assert_eq!(unordered.streams.len(), 1);
+        unordered.begin_reset(1);
+        unordered.end_reset(1, true);
+        assert!(unordered.streams.is_empty());
     }
 
     /// However many streams may not begin yet, what has begun goes on, and then they have their turns.

@@ -89,6 +89,12 @@ impl Outgoing {
         }
     }
 
+    /// Whether nothing of its life has been said or sent.
+    pub(super) fn is_fresh(&self) -> bool {
+        let numbers = (self.next_ordered, self.next_unordered);
+        self.messages.is_empty() && numbers == (0, 0) && !self.resetting && !self.is_set()
+    }
+
     /// Whether either was set.
     pub(super) fn is_set(&self) -> bool {
         (self.threshold, self.weight) != (0, NORMAL_PRIORITY)
