@@ -52,6 +52,8 @@ pub(crate) struct Sender {
     /// that follows from it is done and no data leaves, as if all were taken at once. Since when; and how much of it may be done now.
     waiting: VecDeque<Waiting>,
     verdict: Option<Box<Unfinished>>,
+    /// More than one step of what is under way has outlived its time.
+    expiring: bool,
     since: Option<Instant>,
     left: usize,
     /// What was under way before restarts, and is dropped in steps.
@@ -161,6 +163,7 @@ impl Sender {
             batch: Batch::default(),
             waiting: VecDeque::new(),
             verdict: None,
+            expiring: false,
             since: None,
             left: effort::STEP,
             before: VecDeque::new(),
@@ -267,11 +270,11 @@ impl Sender {
         stats.path_probe_losses += u64::from(self.pmtu.handle_timeout(now));
         self.give_up_expired(now, stats);
         self.judge(now, stats);
+        if !self.is_busy() && self.recovery.is_probe_due(now) {
+            self.send_probe(now, stats);
+        }
         if self.is_busy() {
             return false;
-        }
-        if self.recovery.is_probe_due(now) {
-            self.send_probe(now, stats);
         }
         let mut silent = false;
         if self.recovery.is_timeout_due(now) {
@@ -306,14 +309,6 @@ impl Sender {
         let (queue, abandoned) = (&mut self.queue, &mut stats.abandoned_sent);
         self.outstanding.lose_all(now, queue, abandoned);
         self.update_skip(now);
-    }
-
-    pub(crate) fn give_up_expired(&mut self, now: Instant, stats: &mut Stats) {
-        if self.outstanding.next_expiry().is_some_and(|at| at <= now) && !self.is_busy() {
-            let (queue, abandoned) = (&mut self.queue, &mut stats.abandoned_sent);
-            self.outstanding.abandon_expired(now, queue, abandoned);
-            self.update_skip(now);
-        }
     }
 
     fn update_skip(&mut self, now: Instant) {

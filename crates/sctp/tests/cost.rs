@@ -18,7 +18,7 @@ use std::{
 };
 
 use oxirtc_sctp::{
-    Config, Mid, Ssn, Tsn,
+    Config, Mid, Reliability, SendOptions, Ssn, Tsn,
     packet::{
         CauseCode, Chunk, ChunkKind, Data, ForwardTsn, IData, IForwardTsn, Init, Packet, Reconfig,
         Request, ResetResult, Sack,
@@ -659,7 +659,32 @@ fn acknowledging() -> Vec<Attack> {
             },
             |v, buf, _| acknowledge(buf, v.last.next(), &[]),
         ),
+        sack(
+            "SACK that opens a window which messages have outlived",
+            outlived,
+            |v, buf, _| acknowledge(buf, v.last.advanced(v.sent), &[]),
+        ),
     ]
+}
+
+/// The window is closed while so many messages outlive their time.
+fn outlived(victim: &mut Victim, state: usize) {
+    under_way(victim, 1);
+    let closed = victim.last.next();
+    victim.put(|buf| {
+        let (head, none, no) = ((closed, 0), std::iter::empty(), std::iter::empty());
+        Sack::write(buf, 1150, head, none, no);
+    });
+    let options = SendOptions {
+        reliability: Reliability::Lifetime(Duration::from_millis(1)),
+        ..SendOptions::default()
+    };
+    // One that lives stands before them, so that nobody comes to them before the window opens.
+    victim.pair.say(0, 60, b"x");
+    for message in 0..state {
+        victim.pair.say_with(0, message as u16, b"x", options);
+    }
+    victim.pair.now += Duration::from_millis(25);
 }
 
 fn acknowledge(buf: &mut Vec<u8>, cumulative: Tsn, gaps: &[(u16, u16)]) {

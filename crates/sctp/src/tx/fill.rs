@@ -35,9 +35,13 @@ impl Sender {
         self.queue.set_room(room, self.full_payload());
         let next = match lost {
             true => None,
-            false => self.queue.peek(now, &mut stats.abandoned_unsent),
+            false => self.peek(now, stats),
         };
         self.held = match (lost, next) {
+            (false, None) if self.queue.is_passing() => {
+                self.held = Held::Nothing;
+                return false;
+            }
             (false, None) if self.queue.is_empty() => Held::Empty,
             (false, None) => Held::Peer,
             _ => self.hold(now),
@@ -217,7 +221,7 @@ impl Sender {
 
     fn fill_new(&mut self, filling: &mut Filling, buf: &mut Vec<u8>, stats: &mut Stats) {
         while filling.chunks > 0
-            && let Some(next) = self.queue.peek(filling.now, &mut stats.abandoned_unsent)
+            && let Some(next) = self.peek(filling.now, stats)
         {
             let size = next.left.min(self.full_payload());
             let Some(size) = self.fit(size, next, filling.room, buf) else {

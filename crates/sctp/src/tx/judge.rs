@@ -19,7 +19,7 @@ impl Sender {
     /// Draws the conclusions from what was noted since, and from time. Where that is more than one step, it goes on with the
     /// next.
     pub(crate) fn judge(&mut self, now: Instant, stats: &mut Stats) {
-        if !self.waiting.is_empty() {
+        if !self.waiting.is_empty() || self.expiring {
             return;
         }
         if let Some(verdict) = self.verdict.take() {
@@ -270,13 +270,17 @@ impl Sender {
 
     /// RFC 8985 §7.3: sends one packet whatever the window says, so that the peer says what it has.
     pub(crate) fn send_probe(&mut self, now: Instant, stats: &mut Stats) {
+        let waits = self.peek(now, stats);
+        if self.queue.is_passing() {
+            // It is still due when that is over.
+            return;
+        }
         self.recovery.probes += 1;
         if self.recovery.probes <= REARMING {
             self.recovery.t3 = Some(now + self.recovery.rtt.timeout());
         }
         self.recovery.probe = None;
         stats.probes += 1;
-        let waits = self.queue.peek(now, &mut stats.abandoned_unsent);
         let fresh = waits.is_some_and(|next| {
             let size = next.left.min(self.full_payload());
             let numbered = next.has_number && !self.outstanding.is_full();

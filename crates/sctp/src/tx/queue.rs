@@ -18,7 +18,7 @@ use self::{
     before::{Before, outgoing},
     outgoing::{Begun, Outgoing},
 };
-use super::scheduler::Scheduler;
+use super::{effort, scheduler::Scheduler};
 use crate::{StreamId, account::Account};
 
 /// A piece of a message that has its place in a packet.
@@ -64,6 +64,8 @@ pub(crate) struct Queue {
     reliable: bool,
     /// What waits on streams from this one on is being dropped.
     limit: Option<StreamId>,
+    /// More than one step stands before what is next: messages that outlived their time, streams of which none may begin yet.
+    passing: bool,
     /// Messages of several pieces that have begun: their lengths, and how much is left of all of them.
     begun: BTreeSet<(usize, StreamId)>,
     begun_left: Account,
@@ -98,8 +100,14 @@ impl Queue {
         self.held.add(length + MESSAGE_OVERHEAD);
     }
 
-    /// What is next. Messages that outlived their time are dropped.
-    pub(crate) fn peek(&mut self, now: Instant, abandoned: &mut u64) -> Option<Next> {
+    /// What is next. Messages that outlived their time are dropped. `None` also where that is more than there is `left`: then
+    /// `is_passing`.
+    pub(crate) fn peek(
+        &mut self,
+        now: Instant,
+        left: &mut usize,
+        abandoned: &mut u64,
+    ) -> Option<Next> {
         loop {
             self.admit();
             self.scheduler_turn();
@@ -113,7 +121,8 @@ impl Queue {
                 continue;
             };
             let begun = outgoing.begun.is_some();
-            if begun || self.reliable || message.limit.expires.is_none_or(|at| at > now) {
+            let lives = begun || self.reliable || message.limit.expires.is_none_or(|at| at > now);
+            if lives {
                 let length = message.payload.len();
                 let next = Next {
                     left: length,
@@ -127,14 +136,33 @@ impl Queue {
                 if begun || self.may_begin(length) {
                     return Some(next);
                 }
+            }
+            if *left == 0 {
+                self.passing = true;
+                return None;
+            }
+            *left = left.saturating_sub(3 * effort::MESSAGE);
+            if lives {
                 // It is not asked again in each round: there may be very many of them.
                 self.scheduler.deactivate(stream);
                 self.admitted.take_if(|admitted| *admitted == stream);
                 self.parked.push_back(stream);
-                continue;
+            } else {
+                *abandoned += 1;
+                self.drop_front(stream);
             }
-            *abandoned += 1;
-            self.drop_front(stream);
+        }
+    }
+
+    /// Whether `peek` has not come to what is next.
+    pub(crate) fn is_passing(&self) -> bool {
+        self.passing
+    }
+
+    /// Goes on to what is next.
+    pub(crate) fn go_on_passing(&mut self, now: Instant, left: &mut usize, abandoned: &mut u64) {
+        if std::mem::take(&mut self.passing) {
+            self.peek(now, left, abandoned);
         }
     }
 
@@ -573,7 +601,7 @@ mod tests {
             queue.push(stream, message(3000));
         }
         let mut begun = Vec::new();
-        while let Some(next) = queue.peek(oxirtc_netsim::epoch(), &mut 0) {
+        while let Some(next) = queue.peek(oxirtc_netsim::epoch(), &mut 9999, &mut 0) {
             let cut = queue.cut(next.left.min(1000)).unwrap();
             begun.extend(cut.begin.then_some(cut.stream));
         }
@@ -593,7 +621,7 @@ mod tests {
         }
         queue.discard();
         assert!(queue.is_empty() && queue.is_dropping() && queue.held() == 0);
-        assert_eq!(queue.peek(oxirtc_netsim::epoch(), &mut 0), None);
+        assert_eq!(queue.peek(oxirtc_netsim::epoch(), &mut 9999, &mut 0), None);
         queue.limit_streams(40);
         // The peer takes more again: this one has not been before.
         queue.push(45, message(1));
@@ -662,7 +690,7 @@ mod tests {
         assert_eq!(queue.quiet, [45]);
         assert_eq!(queue.held(), 40 * 3 * (100 + MESSAGE_OVERHEAD));
         let mut cuts = 0;
-        while let Some(next) = queue.peek(oxirtc_netsim::epoch(), &mut 0) {
+        while let Some(next) = queue.peek(oxirtc_netsim::epoch(), &mut 9999, &mut 0) {
             assert!(queue.cut(next.left).unwrap().stream < 40);
             cuts += 1;
         }
@@ -685,7 +713,7 @@ mod tests {
             }
             queue.set_reliable(reliable);
             let mut dropped = 0;
-            let next = queue.peek(now, &mut dropped);
+            let next = queue.peek(now, &mut 9999, &mut dropped);
             assert_eq!(
                 (next.is_some(), dropped),
                 (reliable, u64::from(!reliable) * 3)

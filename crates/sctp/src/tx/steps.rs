@@ -8,6 +8,7 @@ use std::time::Instant;
 use super::{
     Progress, Sender, effort,
     outstanding::Known,
+    queue::Next,
     waiting::{Place, Waiting},
 };
 use crate::{Stats, StreamId, packet::Sack};
@@ -22,6 +23,8 @@ impl Sender {
     /// Whether something of what came is still to be done.
     pub(crate) fn is_busy(&self) -> bool {
         self.queue.is_limiting()
+            || self.queue.is_passing()
+            || self.expiring
             || !self.waiting.is_empty()
             || self.verdict.is_some()
             || self.skip.unfinished
@@ -36,6 +39,10 @@ impl Sender {
     pub(super) fn go_on(&mut self, now: Instant, stats: &mut Stats) -> bool {
         let (left, dropped) = (&mut self.left, &mut stats.abandoned_unsent);
         self.queue.go_on_limiting(left, dropped);
+        self.queue.go_on_passing(now, left, dropped);
+        if std::mem::take(&mut self.expiring) {
+            self.expire(now, stats);
+        }
         while self.left > 0
             && let Some(mut waiting) = self.waiting.pop_front()
         {
@@ -56,6 +63,36 @@ impl Sender {
             self.judge(now, stats);
         }
         !self.is_busy()
+    }
+
+    /// What is next of what waits. `None` also while more than one step of what is over stands before it.
+    pub(super) fn peek(&mut self, now: Instant, stats: &mut Stats) -> Option<Next> {
+        let (left, dropped) = (&mut self.left, &mut stats.abandoned_unsent);
+        let next = self.queue.peek(now, left, dropped);
+        if next.is_none() && self.queue.is_passing() {
+            self.since = Some(now);
+        }
+        next
+    }
+
+    /// Gives up what is under way and has outlived its time.
+    pub(crate) fn give_up_expired(&mut self, now: Instant, stats: &mut Stats) {
+        if self.outstanding.next_expiry().is_some_and(|at| at <= now) && !self.is_busy() {
+            self.expire(now, stats);
+        }
+    }
+
+    fn expire(&mut self, now: Instant, stats: &mut Stats) {
+        let (queue, abandoned) = (&mut self.queue, &mut stats.abandoned_sent);
+        let left = &mut self.left;
+        if self
+            .outstanding
+            .abandon_expired(now, queue, abandoned, left)
+        {
+            self.update_skip(now);
+        } else {
+            (self.since, self.expiring) = (Some(now), true);
+        }
     }
 
     /// The peer takes streams below `limit`: what waits on others is dropped before anything leaves.

@@ -103,9 +103,15 @@ impl Bench {
         self.sender.judge(self.now, &mut self.stats);
         self.finish();
         self.sender.give_up_expired(self.now, &mut self.stats);
-        if !self.sender.has_data(self.now, &mut self.stats) {
-            return None;
+        self.finish();
+        while !self.sender.has_data(self.now, &mut self.stats) {
+            if !self.sender.is_busy() {
+                return None;
+            }
+            self.finish();
         }
+        // A packet ends before messages that are over and more than is left, so that twins would not have the same.
+        self.sender.left = usize::MAX;
         let room = Room {
             start: 0,
             capacity: self.room,

@@ -29,21 +29,37 @@ impl Outstanding {
         }
     }
 
-    /// RFC 3758 §4.1: gives up the messages whose life is over, wherever they stand.
-    pub(crate) fn abandon_expired(&mut self, now: Instant, queue: &mut Queue, abandoned: &mut u64) {
-        while let Some(&Reverse((at, key, generation))) = self.expiries.peek()
-            && at <= now
-        {
+    /// RFC 3758 §4.1: gives up the messages whose life is over, wherever they stand. False if that was more than there is `left`.
+    pub(crate) fn abandon_expired(
+        &mut self,
+        now: Instant,
+        queue: &mut Queue,
+        abandoned: &mut u64,
+        left: &mut usize,
+    ) -> bool {
+        loop {
+            if !self.go_on_leaving(queue, left) {
+                return false;
+            }
+            let Some(&Reverse((at, key, generation))) = self.expiries.peek() else {
+                return true;
+            };
+            if at > now {
+                return true;
+            }
+            if *left == 0 {
+                return false;
+            }
+            *left = left.saturating_sub(effort::MESSAGE);
             self.expiries.pop();
             let message = self.messages.get(key as usize);
             let known = message.filter(|it| it.generation == generation && !it.abandoned);
             let Some(message) = known else {
                 continue;
             };
-            if message.queued || self.has_unacknowledged(message) {
+            if message.queued || self.has_unacknowledged(message, left) {
                 *abandoned += 1;
                 self.abandon(key);
-                self.go_on_leaving(queue, &mut { usize::MAX });
             }
         }
     }
@@ -53,9 +69,10 @@ impl Outstanding {
         self.expiries.peek().map(|Reverse((at, ..))| *at)
     }
 
-    fn has_unacknowledged(&self, message: &Message) -> bool {
+    fn has_unacknowledged(&self, message: &Message, left: &mut usize) -> bool {
         let mut seq = Some(message.last);
         while let Some(at) = seq {
+            *left = left.saturating_sub(effort::RUN);
             let Some(chunk) = self.get(at) else {
                 return false;
             };

@@ -337,6 +337,200 @@ fn a_peer_that_takes_fewer_streams_is_no_step_that_costs_much() {
     });
 }
 
+/// Each step until nothing is left, and what is asked for after it: how long a long one took.
+#[expect(clippy::disallowed_methods, reason = "it is the clock that counts")]
+fn steps_of(bench: &mut Bench, first: impl FnOnce(&mut Bench)) -> Vec<Duration> {
+    let mut times = Vec::new();
+    let mut start = Instant::now();
+    bench.sender.input();
+    first(bench);
+    loop {
+        bench.sender.judge(bench.now, &mut bench.stats);
+        let (now, stats) = (bench.now, &mut bench.stats);
+        bench.sender.give_up_expired(now, stats);
+        let has_data = bench.sender.has_data(now, stats);
+        times.push(start.elapsed());
+        if !bench.sender.is_busy() {
+            return times;
+        }
+        assert!(!has_data, "nothing leaves before all is passed over");
+        assert!(bench.sender.poll_timeout().is_some_and(|at| at <= now));
+        start = Instant::now();
+        bench.sender.input();
+        bench.sender.handle_timeout(now, &mut bench.stats);
+    }
+}
+
+fn ninth(mut times: Vec<Duration>) -> (Duration, usize) {
+    times.sort_unstable();
+    (times[(times.len() - 1) * 9 / 10], 1)
+}
+
+/// RFC 7496 §4: messages whose time ended behind a closed window are dropped by the SACK that opens it, in their order, each told
+/// once, before anything leaves.
+#[test]
+fn what_outlived_a_closed_window_is_dropped_in_steps() {
+    // All on one stream, one on each, and on few; the last of all lives.
+    let cases = [
+        ("messages of one stream that outlived a window", 1),
+        ("messages of a few", 7),
+        ("a message on each", usize::MAX),
+    ];
+    for (name, streams) in cases {
+        crate::cost::stays(name, much(6500), |state| {
+            let mut bench = Bench::new(1);
+            bench.queue(1, 100);
+            bench.packets();
+            bench.sack_with(1, 0, &[], &[]);
+            let options = SendOptions {
+                reliability: Reliability::Lifetime(MS * 20),
+                ..SendOptions::default()
+            };
+            for message in 0..state {
+                let payload = Bytes::from_static(b"x");
+                let queued = options.queued(bench.now, 53, payload, true);
+                let stream = 2 + message % streams.min(60_000);
+                bench.sender.queue.push(stream as u16, queued);
+            }
+            let last = SendOptions::default().queued(bench.now, 77, Bytes::from_static(b"y"), true);
+            bench.sender.queue.push(65_000, last);
+            assert!(!bench.sender.has_data(bench.now, &mut bench.stats));
+            bench.sender.queue.low.clear();
+            bench.now += MS * 50;
+            let times = steps_of(&mut bench, |bench| {
+                let sack = Sack::without_gaps(Tsn(1), 1 << 20);
+                bench.sender.handle_sack(bench.now, &sack);
+            });
+            assert_eq!(bench.stats.abandoned_unsent, state as u64);
+            assert!(times.len() > state / 200, "{}", times.len());
+            if streams == usize::MAX && state < 60_000 {
+                let low = bench.sender.queue.low.drain(..);
+                assert!(low.eq((0..state).map(|it| 2 + it as u16)), "in order");
+            }
+            assert_eq!(bench.sender.window_probe, None, "it is open");
+            let packet = bench.packet().unwrap();
+            assert_eq!(data_of(&packet).next().unwrap().ppid, 77);
+            ninth(times)
+        });
+    }
+}
+
+/// RFC 8985 §7.3: a probe carries new data where there is some, also where many messages that are over stand before it.
+#[test]
+fn a_probe_passes_over_what_is_over() {
+    let mut bench = Bench::new(1);
+    bench.measured(MS * 50);
+    bench.sender.control = Control::new(CongestionControl::NewReno, 1100, 1);
+    bench.queue(1, 1084);
+    bench.packets();
+    let options = SendOptions {
+        reliability: Reliability::Lifetime(MS * 20),
+        ..SendOptions::default()
+    };
+    for _ in 0..1000 {
+        let payload = Bytes::from_static(b"x");
+        let message = options.queued(bench.now, 53, payload, true);
+        bench.sender.queue.push(1, message);
+    }
+    let last = SendOptions::default().queued(bench.now, 77, Bytes::from_static(b"y"), true);
+    bench.sender.queue.push(1, last);
+    assert_eq!(bench.packet(), None);
+    bench.now = bench.sender.recovery.probe.unwrap();
+    let mut steps = 0;
+    while bench.stats.probes == 0 {
+        steps += 1;
+        bench.sender.input();
+        bench.sender.handle_timeout(bench.now, &mut bench.stats);
+    }
+    assert!(steps > 5, "{steps}");
+    let packet = bench.packet().unwrap();
+    let sent = Vec::from_iter(data_of(&packet).map(|it| (it.tsn, it.ppid)));
+    assert_eq!(sent, [(Tsn(3), 77)]);
+    assert_eq!(bench.stats.abandoned_unsent, 1000);
+}
+
+/// Streams that may not begin beside another are put aside in steps too (RFC 8260 §3).
+#[test]
+fn streams_that_may_not_begin_are_put_aside_in_steps() {
+    crate::cost::stays("streams that may not begin", much(6000), |state| {
+        let mut bench = Bench::new(1);
+        bench.sender.set_interleaving(true);
+        bench.sender.peer_window = 3000;
+        let queue = |bench: &mut Bench, stream| {
+            let payload = Bytes::from_static(&[0; 2500]);
+            let message = SendOptions::default().queued(bench.now, 53, payload, true);
+            bench.sender.queue.push(stream, message);
+        };
+        queue(&mut bench, 65_000);
+        bench.packet().unwrap();
+        for stream in 0..state {
+            queue(&mut bench, stream as u16);
+        }
+        // It has had its turn, and is behind all of them.
+        bench.sender.queue.cut(1).unwrap();
+        let times = steps_of(&mut bench, |_| {});
+        assert!(times.len() > state / 200, "{}", times.len());
+        ninth(times)
+    });
+}
+
+/// So many messages are under way, and have outlived their time.
+fn outlived(state: usize) -> Bench {
+    let mut bench = Bench::new(1);
+    bench.sender.control = Control::new(CongestionControl::NewReno, 1 << 20, 64);
+    let options = SendOptions {
+        reliability: Reliability::Lifetime(MS * 20),
+        ..SendOptions::default()
+    };
+    for message in 0..state {
+        let payload = Bytes::from_static(b"x");
+        let queued = options.queued(bench.now, 53, payload, true);
+        bench.sender.queue.push((message % 7) as u16, queued);
+    }
+    bench.packets();
+    assert_eq!(bench.sender.outstanding.len(), state);
+    bench.now += MS * 50;
+    bench
+}
+
+/// What is to be given up is no loss, whatever comes before all of it is.
+#[test]
+fn no_verdict_is_spoken_before_what_is_over_is_given_up() {
+    let mut bench = outlived(1000);
+    let now = bench.now;
+    bench.sender.input();
+    bench.sender.handle_timeout(now, &mut bench.stats);
+    assert!(bench.sender.is_busy());
+    with_gaps(0, &[(991, 1000)], |sack| {
+        bench.sender.input();
+        bench.sender.handle_sack(now, sack);
+        (Duration::ZERO, 1)
+    });
+    bench.sender.judge(now, &mut bench.stats);
+    assert!(!bench.sender.has_data(now, &mut bench.stats));
+    bench.finish();
+    bench.sender.judge(now, &mut bench.stats);
+    bench.finish();
+    let counts = (bench.stats.fast_recoveries, bench.stats.abandoned_sent);
+    assert_eq!(counts, (0, 990));
+    assert_eq!(bench.sender.outstanding.flight_bytes(), 0);
+}
+
+/// Messages under way whose lives end at once are given up in steps.
+#[test]
+fn what_outlived_its_time_under_way_is_given_up_in_steps() {
+    crate::cost::stays("messages that end under way", much(6500), |state| {
+        let mut bench = outlived(state);
+        let times = steps_of(&mut bench, |bench| {
+            bench.sender.handle_timeout(bench.now, &mut bench.stats);
+        });
+        assert_eq!(bench.stats.abandoned_sent, state as u64);
+        assert_eq!(bench.sender.outstanding.flight_bytes(), 0);
+        assert!(times.len() > state / 400, "{}", times.len());
+        ninth(times)
+    });
+}
+
 /// What follows from an input, and each step: how long a long one took, of which one in ten may have been disturbed.
 #[expect(clippy::disallowed_methods, reason = "it is the clock that counts")]
 fn longest(bench: &mut Bench, sack: &Sack<'_>) -> (Duration, usize) {
