@@ -1,9 +1,9 @@
 //! X25519MLKEM768: an agreement that holds while either of its halves does. The post-quantum half comes
 //! first on the wire and in the secret.
 
-use ml_kem::{B32, Decapsulate, DecapsulationKey768, EncapsulationKey768, Key, KeyExport, Seed};
+use libcrux_ml_kem::mlkem768::{self, MlKem768Ciphertext, MlKem768PrivateKey, MlKem768PublicKey};
 use ring::rand::SecureRandom;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::crypto::{
     group::{Group, KeyShare},
@@ -12,20 +12,22 @@ use crate::crypto::{
 
 /// The client's half.
 pub(crate) struct HybridShare {
-    post_quantum: DecapsulationKey768,
+    post_quantum: DecapsulationKey,
     classic: KeyShare,
     public: Vec<u8>,
 }
+
+/// Wiped when it is dropped.
+struct DecapsulationKey(MlKem768PrivateKey);
 
 impl HybridShare {
     /// A fresh pair of key pairs; `None` when the system has no randomness.
     pub(crate) fn generate() -> Option<Self> {
         let seed = random::<64>()?;
-        let seed = Seed::try_from(&seed[..]).ok().map(Zeroizing::new)?;
-        let post_quantum = DecapsulationKey768::from_seed(*seed);
+        let (private, key) = mlkem768::generate_key_pair(*seed).into_parts();
+        let post_quantum = DecapsulationKey(private);
         let classic = KeyShare::generate(Group::X25519)?;
-        let key = post_quantum.encapsulation_key().to_bytes();
-        let public = [&key[..], classic.public()].concat();
+        let public = [key.as_ref(), classic.public()].concat();
         Some(Self {
             post_quantum,
             classic,
@@ -41,9 +43,17 @@ impl HybridShare {
     /// is of low order.
     pub(crate) fn agree(self, server: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         let (ciphertext, classic) = server.split_at_checked(CIPHERTEXT_LEN)?;
-        let post_quantum = Zeroizing::new(self.post_quantum.decapsulate_slice(ciphertext).ok()?);
+        let ciphertext = MlKem768Ciphertext::try_from(ciphertext).ok()?;
+        let post_quantum = mlkem768::decapsulate(&self.post_quantum.0, &ciphertext);
+        let post_quantum = Zeroizing::new(post_quantum);
         let classic = self.classic.agree(classic)?;
         Some(join(&post_quantum[..], &classic))
+    }
+}
+
+impl Drop for DecapsulationKey {
+    fn drop(&mut self) {
+        self.0[0..].zeroize();
     }
 }
 
@@ -51,14 +61,15 @@ impl HybridShare {
 /// length, holds no encapsulation key (FIPS 203 §7.2), or its classic part is of low order.
 pub(crate) fn answer(client: &[u8]) -> Option<(Vec<u8>, Zeroizing<Vec<u8>>)> {
     let (key, classic_peer) = client.split_at_checked(ENCAPSULATION_KEY_LEN)?;
-    let key = Key::<EncapsulationKey768>::try_from(key).ok()?;
-    let key = EncapsulationKey768::new(&key).ok()?;
+    let key = MlKem768PublicKey::try_from(key).ok()?;
+    if !mlkem768::validate_public_key(&key) {
+        return None;
+    }
     let message = random::<32>()?;
-    let message = B32::try_from(&message[..]).ok().map(Zeroizing::new)?;
-    let (ciphertext, post_quantum) = key.encapsulate_deterministic(&message);
+    let (ciphertext, post_quantum) = mlkem768::encapsulate(&key, *message);
     let post_quantum = Zeroizing::new(post_quantum);
     let classic = KeyShare::generate(Group::X25519)?;
-    let public = [&ciphertext[..], classic.public()].concat();
+    let public = [ciphertext.as_ref(), classic.public()].concat();
     let classic = classic.agree(classic_peer)?;
     Some((public, join(&post_quantum[..], &classic)))
 }

@@ -1,4 +1,4 @@
-//! The algorithms in the terms of the handshake, on `ring` and `ml-kem`.
+//! The algorithms in the terms of the handshake, on `ring` and `libcrux-ml-kem`.
 
 pub(crate) mod aead;
 pub(crate) mod group;
