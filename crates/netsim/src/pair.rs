@@ -212,6 +212,7 @@ impl<M: Machine, W: Wire<M::Route>> Pair<M, W> {
         self.flush(End::A);
         self.flush(End::B);
         let mut may_expire = !self.wire.is_read_first();
+        let mut waits = false;
         for _ in 0..MAX_ARRIVALS {
             for end in End::BOTH.into_iter().filter(|_| may_expire) {
                 if self
@@ -223,7 +224,13 @@ impl<M: Machine, W: Wire<M::Route>> Pair<M, W> {
                 }
             }
             match self.wire.receive(self.now) {
-                Some((to, route, datagram)) => self.arrive(to, route, datagram),
+                Some((to, route, datagram)) => waits = !self.arrive(to, route, datagram),
+                // The wire kept for itself what it would have given next.
+                None if waits => {
+                    self.flush(End::A);
+                    self.flush(End::B);
+                    waits = false;
+                }
                 None if may_expire => return,
                 None => may_expire = true,
             }
@@ -231,7 +238,8 @@ impl<M: Machine, W: Wire<M::Route>> Pair<M, W> {
         panic!("time stands still: datagrams go to and fro");
     }
 
-    fn arrive(&mut self, to: End, route: M::Route, datagram: Vec<u8>) {
+    /// Whether the machine was asked what it has to say: where datagrams are handed over together, more of them are to come else.
+    fn arrive(&mut self, to: End, route: M::Route, datagram: Vec<u8>) -> bool {
         self.hand_over(to, route, datagram);
         let is_last = || self.wire.poll_timeout().is_none_or(|at| at > self.now);
         if !M::BATCHED {
@@ -239,7 +247,10 @@ impl<M: Machine, W: Wire<M::Route>> Pair<M, W> {
         } else if is_last() {
             self.flush(End::A);
             self.flush(End::B);
+        } else {
+            return false;
         }
+        true
     }
 
     /// `handle_timeout`, and the promise that it comes to an end.

@@ -6,6 +6,7 @@
 )]
 
 use std::collections::VecDeque;
+use std::mem;
 use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
@@ -295,6 +296,87 @@ fn what_arrives_when_time_is_up_is_in_time() {
     pair.run_replacing(secs(1), &mut |_, datagram| vec![(ms(50), datagram)]);
     assert_eq!(pair[End::A].to_send, []);
     assert_eq!((pair[End::A].wakes, pair[End::B].delivered.len()), (0, 1));
+}
+
+/// Reads what has arrived together, and counts it when it is asked.
+#[derive(Default)]
+struct Reader {
+    unread: usize,
+    read: Vec<usize>,
+}
+
+impl Machine for Reader {
+    type Route = ();
+    const BATCHED: bool = true;
+
+    fn handle_datagram(&mut self, _now: Instant, (): (), _datagram: &mut [u8]) {
+        self.unread += 1;
+    }
+
+    fn handle_timeout(&mut self, _now: Instant) {}
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        None
+    }
+
+    fn poll_transmit(
+        &mut self,
+        _now: Instant,
+        _room: usize,
+        _buf: &mut Vec<u8>,
+    ) -> Option<((), usize)> {
+        None
+    }
+
+    fn poll(&mut self, _now: Instant) -> bool {
+        let more = self.unread > 0;
+        self.read.extend(more.then(|| mem::take(&mut self.unread)));
+        more
+    }
+
+    fn mirrored((): ()) {}
+}
+
+/// A wire that takes datagrams of one byte for itself when they arrive, after 10 ms.
+#[derive(Default)]
+struct Taker(VecDeque<(Instant, End, Vec<u8>)>);
+
+impl oxirtc_netsim::Wire<()> for Taker {
+    fn send(&mut self, now: Instant, to: End, (): (), datagram: Vec<u8>) {
+        self.0.push_back((now + ms(10), to, datagram));
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.0.front().map(|(at, ..)| *at)
+    }
+
+    fn receive(&mut self, now: Instant) -> Option<(End, (), Vec<u8>)> {
+        loop {
+            let (_, to, datagram) = self.0.pop_front_if(|(at, ..)| *at <= now)?;
+            if datagram.len() > 1 {
+                return Some((to, (), datagram));
+            }
+        }
+    }
+}
+
+/// What arrives together is handed over together, also where the wire has kept the last of it.
+#[test]
+fn what_arrived_together_is_answered_at_once() {
+    for lengths in [
+        vec![2, 2],
+        vec![2, 2, 1],
+        vec![1, 2, 2, 1, 1],
+        vec![2, 1, 2],
+    ] {
+        let mut pair = Pair::new([Reader::default(), Reader::default()], Taker::default());
+        for length in &lengths {
+            pair.send(End::A, (), vec![0; *length]);
+        }
+        let took = pair.run_until(secs(1), |pair| !pair[End::A].read.is_empty());
+        assert_eq!(took, ms(10), "{lengths:?}");
+        assert_eq!(pair[End::A].read, [2], "{lengths:?}");
+    }
 }
 
 #[test]
