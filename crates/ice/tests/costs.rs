@@ -4,17 +4,18 @@ mod sim;
 use std::net::IpAddr;
 
 use oxirtc_ice::{CandidateKind, Config, Event, GatheringState, Role, State};
+use oxirtc_netsim::secs;
 
-use crate::sim::{Sim, ip, secs};
+use crate::sim::{Sides, Sim, ip};
 
 const DEAR: &str = "10.0.0.1";
 const CHEAP: &str = "10.0.0.9";
 
 /// The first peer has a dear address, which has the higher priority, and a cheap one.
 fn with(seed: u64, config: Config) -> Sim {
-    let mut sim = Sim::with(seed, [config.clone(), config]);
-    sim.peers[0].addresses.push(ip(CHEAP));
-    sim.peers[0].costs.insert(ip(DEAR), 900);
+    let mut sim = sim::with(seed, [config.clone(), config]);
+    sim.wire.addresses[0].push(ip(CHEAP));
+    sim.ends[0].costs.insert(ip(DEAR), 900);
     sim
 }
 
@@ -36,7 +37,7 @@ fn the_cheaper_of_two_networks_is_used() {
         sim.run(secs(5));
         assert!(sim.both_are(State::Completed));
         assert_eq!(used(&sim), [ip(CHEAP); 2]);
-        let costs: Vec<_> = sim.peers[0]
+        let costs: Vec<_> = sim.ends[0]
             .gathered
             .iter()
             .map(|it| it.network_cost)
@@ -49,18 +50,18 @@ fn the_cheaper_of_two_networks_is_used() {
 #[test]
 fn checks_say_what_a_network_costs() {
     let mut sim = with(2, Config::default().renomination(true));
-    sim.says_renomination = true;
+    sim.both(|it| it.says_renomination = true);
     sim.set_role(0, Role::Controlled);
     sim.set_role(1, Role::Controlling);
-    sim.trickle = false;
+    sim.both(|it| it.trickle = false);
     sim.connect();
-    let candidates = sim.peers[1].gathered.clone();
+    let candidates = sim.ends[1].gathered.clone();
     for candidate in candidates {
         sim.candidate(0, candidate);
     }
     sim.run(secs(5));
     assert_eq!(used(&sim), [ip(CHEAP); 2]);
-    let pairs: Vec<_> = sim.peers[1].agent.pairs().collect();
+    let pairs: Vec<_> = sim.ends[1].agent.pairs().collect();
     assert_eq!(pairs.len(), 2);
     let learnt = pairs
         .iter()
@@ -76,21 +77,21 @@ fn checks_say_what_a_network_costs() {
 fn a_cheaper_network_is_moved_to() {
     for renomination in [true, false] {
         let mut sim = with(3, Config::default().renomination(renomination));
-        sim.says_renomination = renomination;
-        sim.peers[0].addresses.pop();
+        sim.both(|it| it.says_renomination = renomination);
+        sim.wire.addresses[0].pop();
         sim.connect();
         sim.run(secs(5));
         assert_eq!(used(&sim), [ip(DEAR); 2]);
-        sim.peers[0].addresses.push(ip(CHEAP));
+        sim.wire.addresses[0].push(ip(CHEAP));
         sim.tell_interfaces(0);
         sim.run(secs(5));
         let expected = if renomination { CHEAP } else { DEAR };
         assert_eq!(used(&sim), [ip(expected); 2]);
         // It is left when it falls silent, as any is, and returned to.
-        sim.dead.push(ip(expected));
+        sim.wire.dead.push(ip(expected));
         sim.run(secs(10));
         assert_ne!(used(&sim), [ip(expected); 2]);
-        sim.dead.clear();
+        sim.wire.dead.clear();
         sim.run(secs(20));
         assert_eq!(used(&sim), [ip(expected); 2]);
     }
@@ -100,12 +101,12 @@ fn a_cheaper_network_is_moved_to() {
 #[test]
 fn a_network_that_becomes_dear_is_left() {
     let mut sim = with(4, Config::default().renomination(true));
-    sim.says_renomination = true;
+    sim.both(|it| it.says_renomination = true);
     sim.connect();
     sim.run(secs(5));
     assert_eq!(used(&sim), [ip(CHEAP); 2]);
-    sim.peers[0].costs.clear();
-    sim.peers[0].costs.insert(ip(CHEAP), 900);
+    sim.ends[0].costs.clear();
+    sim.ends[0].costs.insert(ip(CHEAP), 900);
     sim.tell_interfaces(0);
     sim.run(secs(5));
     assert_eq!(used(&sim), [ip(DEAR); 2]);
@@ -115,32 +116,32 @@ fn a_network_that_becomes_dear_is_left() {
 #[test]
 fn later_addresses_are_told_when_asked_for() {
     for continual in [false, true] {
-        let mut sim = Sim::with(5, [(); 2].map(|()| Config::default().continual(continual)));
+        let mut sim = sim::with(5, [(); 2].map(|()| Config::default().continual(continual)));
         sim.connect();
         sim.run(secs(5));
         let complete = Event::GatheringStateChanged(GatheringState::Complete);
-        let has_ended = |sim: &Sim| sim.peers[0].events.contains(&complete);
+        let has_ended = |sim: &Sim| sim.ends[0].events.contains(&complete);
         assert_eq!(has_ended(&sim), !continual);
-        sim.peers[0].addresses.push(ip(CHEAP));
+        sim.wire.addresses[0].push(ip(CHEAP));
         sim.tell_interfaces(0);
         sim.run(secs(5));
-        let told = sim.peers[0]
+        let told = sim.ends[0]
             .gathered
             .iter()
             .filter_map(|it| it.socket_address());
         let told: Vec<_> = told.map(|it| it.ip()).collect();
         assert_eq!(told.contains(&ip(CHEAP)), continual);
         assert_eq!(has_ended(&sim), !continual);
-        let pairs = sim.peers[1].agent.pairs();
+        let pairs = sim.ends[1].agent.pairs();
         let later = pairs.filter(|it| it.pair.path.remote.ip() == ip(CHEAP));
         let shown: Vec<_> = later.map(|it| it.pair.remote_told).collect();
         assert_eq!(shown, [continual], "it is checked");
         // It works when the other one is gone.
-        sim.dead.push(ip(DEAR));
+        sim.wire.dead.push(ip(DEAR));
         sim.run(secs(10));
         assert_eq!(used(&sim), [ip(CHEAP); 2]);
         // And failure is found, though the end is never told.
-        sim.apart = true;
+        sim.wire.apart = true;
         sim.run(secs(100));
         assert!(sim.both_are(State::Failed), "{:?}", sim.states());
     }

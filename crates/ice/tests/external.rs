@@ -5,8 +5,9 @@ mod sim;
 use std::net::SocketAddr;
 
 use oxirtc_ice::{Address, Candidate, CandidateKind, Config, Event, Server, ServerKind, State};
+use oxirtc_netsim::secs;
 
-use crate::sim::{Sim, ip, secs, server};
+use crate::sim::{Sides, Sim, ip, server};
 
 fn at(text: &str) -> SocketAddr {
     text.parse().unwrap()
@@ -33,25 +34,25 @@ fn an_address_is_told_as_the_outside_knows_it() {
         let config = Config::default()
             .external_address(internal, external)
             .hide_addresses(hides);
-        let mut sim = Sim::with(1, [config, Config::default()]);
+        let mut sim = sim::with(1, [config, Config::default()]);
         let bound = at("10.0.0.1:1001");
         let port = if external.port() == 0 { 1001 } else { 6000 };
         let outside = SocketAddr::new(external.ip(), port);
-        sim.mapped = Some((bound, outside));
+        sim.wire.mapped = Some((bound, outside));
         // What it is told is all that the peer has: nothing comes before it asks.
-        sim.up[0] = false;
+        sim.wire.up[0] = false;
         sim.connect();
-        assert_eq!(shown(&sim.peers[0].gathered), [outside]);
-        assert!(sim.published.is_empty());
-        let asked = |sim: &Sim| sim.requests(1).iter().any(|it| it.path.remote == outside);
+        assert_eq!(shown(&sim.ends[0].gathered), [outside]);
+        assert!(sim.ends.iter().all(|it| it.published.is_empty()));
+        let asked = |sim: &Sim| sim.requests(1).iter().any(|it| it.route.remote == outside);
         sim.run_until(secs(1), |sim| asked(sim));
-        sim.up[0] = true;
+        sim.wire.up[0] = true;
         sim.run_until(secs(5), |sim| sim.both_are(State::Completed));
-        let pair = sim.peers[1].agent.selected_pair().unwrap();
+        let pair = sim.ends[1].agent.selected_pair().unwrap();
         assert_eq!(pair.remote.kind, CandidateKind::Host);
         assert!(pair.remote_told);
         assert_eq!(pair.path.remote, outside);
-        let pair = sim.peers[0].agent.selected_pair().unwrap();
+        let pair = sim.ends[0].agent.selected_pair().unwrap();
         assert!(
             pair.local_told,
             "no second candidate for what the peer sees"
@@ -65,16 +66,16 @@ fn an_address_is_told_as_the_outside_knows_it() {
 #[test]
 fn what_is_one_outside_is_told_once() {
     let config = Config::default().external_address(None, at("203.0.113.1:6000"));
-    let mut sim = Sim::with(2, [config, Config::default()]);
-    sim.peers[0].addresses.push(ip("10.0.0.9"));
+    let mut sim = sim::with(2, [config, Config::default()]);
+    sim.wire.addresses[0].push(ip("10.0.0.9"));
     sim.connect();
     sim.run_until(secs(5), |sim| sim.has_consent(0) && sim.has_consent(1));
-    assert_eq!(shown(&sim.peers[0].gathered), [at("203.0.113.1:6000")]);
+    assert_eq!(shown(&sim.ends[0].gathered), [at("203.0.113.1:6000")]);
     sim.run(secs(2));
     let from: std::collections::BTreeSet<_> = sim
         .requests(0)
         .iter()
-        .map(|it| it.path.local.ip())
+        .map(|it| it.route.local.ip())
         .collect();
     assert_eq!(from.len(), 2);
 }
@@ -83,11 +84,11 @@ fn what_is_one_outside_is_told_once() {
 #[test]
 fn a_mapping_that_was_told_is_no_candidate() {
     let config = Config::default().external_address(None, at("203.0.113.1:0"));
-    let mut sim = Sim::with(3, [config, Config::default()]);
+    let mut sim = sim::with(3, [config, Config::default()]);
     let mut server = server::Server::new();
     server.sees.insert(ip("10.0.0.1"), ip("203.0.113.1"));
-    sim.servers.push((at("192.0.2.1:3478"), server));
-    sim.agent(0).set_servers(vec![Server {
+    sim.wire.servers.push((at("192.0.2.1:3478"), server));
+    sim.ends[0].agent.set_servers(vec![Server {
         url: "stun:192.0.2.1".into(),
         host: Address::Ip(ip("192.0.2.1")),
         port: 3478,
@@ -95,7 +96,7 @@ fn a_mapping_that_was_told_is_no_candidate() {
     }]);
     sim.connect();
     sim.run(secs(10));
-    let events = &sim.peers[0].events;
+    let events = &sim.ends[0].events;
     let gathered = |it: &&Event| matches!(it, Event::CandidateGathered { .. });
     assert_eq!(events.iter().filter(gathered).count(), 1, "{events:?}");
 }

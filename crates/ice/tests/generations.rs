@@ -10,10 +10,10 @@ use oxirtc_ice::{
     Candidate, Credentials, Error, Event, GatheringState, Generation, GenerationId, Path, Plan,
     State,
 };
-use oxirtc_netsim::for_each_seed;
+use oxirtc_netsim::{End, for_each_seed, ms, secs};
 use oxirtc_stun::{Attribute, Builder, Class, IntegrityKey, Message, Method, TransactionId};
 
-use crate::sim::{Sent, Sim, ip, ms, secs, told};
+use crate::sim::{Sent, Sides, Sim, ip, told};
 
 /// The credentials of this name.
 fn of(name: &str) -> Credentials {
@@ -33,7 +33,7 @@ fn plan(stable: Option<Generation>, open: Option<Generation>) -> Plan {
 
 /// Both know their addresses, and nothing else.
 fn fresh() -> Sim {
-    let mut sim = Sim::new(7);
+    let mut sim = sim::new(7);
     sim.tell_interfaces(0);
     sim.tell_interfaces(1);
     sim
@@ -43,7 +43,7 @@ fn fresh() -> Sim {
 fn cases() -> impl Iterator<Item = (Sim, bool)> {
     [true, false].into_iter().map(|connected| {
         let mut sim = fresh();
-        sim.up = [connected; 2];
+        sim.wire.up = [connected; 2];
         sim.plan(0, plan(generation("L1", "R1"), None));
         sim.plan(1, plan(generation("R1", "L1"), None));
         if connected {
@@ -59,8 +59,8 @@ fn cases() -> impl Iterator<Item = (Sim, bool)> {
 }
 
 fn forget(sim: &mut Sim) {
-    sim.sent.clear();
-    for peer in &mut sim.peers {
+    sim.forget_sent();
+    for peer in &mut sim.ends {
         peer.events.clear();
         peer.gathered.clear();
         peer.received.clear();
@@ -73,7 +73,7 @@ fn checked(sim: &Sim, side: usize) -> Vec<String> {
         .requests(side)
         .iter()
         .map(|sent| {
-            let message = Message::parse(&sent.bytes).unwrap();
+            let message = Message::parse(&sent.datagram).unwrap();
             message.username().unwrap().split(':').next().unwrap()[..2].to_owned()
         })
         .collect();
@@ -94,9 +94,9 @@ fn check(sim: &mut Sim, ours: &str, theirs: &str, port: u16) -> bool {
     builder.message_integrity(&key).fingerprint();
     builder.finish().unwrap();
     let local = socket(sim, 0);
-    let before = sim.agent(0).stats().responses_sent;
-    sim.deliver(0, Path::udp(local, from(port)), bytes);
-    sim.agent(0).stats().responses_sent > before
+    let before = sim.ends[0].agent.stats().responses_sent;
+    sim.deliver(End::A, Path::udp(local, from(port)), bytes);
+    sim.ends[0].agent.stats().responses_sent > before
 }
 
 fn from(port: u16) -> SocketAddr {
@@ -104,18 +104,18 @@ fn from(port: u16) -> SocketAddr {
 }
 
 fn socket(sim: &Sim, side: usize) -> SocketAddr {
-    let agent = &sim.peers[side].agent;
+    let agent = &sim.ends[side].agent;
     let host = agent.local_candidates().next().unwrap();
     host.socket_address().unwrap()
 }
 
 fn is_learnt(sim: &Sim, port: u16) -> bool {
-    let mut pairs = sim.peers[0].agent.pairs();
+    let mut pairs = sim.ends[0].agent.pairs();
     pairs.any(|pair| pair.pair.path.remote == from(port))
 }
 
 fn current(sim: &Sim) -> Option<GenerationId> {
-    let way = sim.peers[0]
+    let way = sim.ends[0]
         .agent
         .payload_way(sim.now, GenerationId::default());
     way.and_then(|way| way.generation())
@@ -123,7 +123,7 @@ fn current(sim: &Sim) -> Option<GenerationId> {
 
 /// In the end both have a pair, payload goes both ways, and no check is for what was dropped.
 fn finish(mut sim: Sim, dropped: &[&str]) {
-    sim.up = [true, true];
+    sim.wire.up = [true, true];
     sim.run_until(secs(60), |sim| sim.both_are(State::Completed));
     sim.run(secs(3));
     forget(&mut sim);
@@ -132,7 +132,7 @@ fn finish(mut sim: Sim, dropped: &[&str]) {
     }
     sim.run(secs(20));
     for side in [0, 1] {
-        assert_eq!(sim.peers[side].received, [b"\x80payload"]);
+        assert_eq!(sim.ends[side].received, [b"\x80payload"]);
         let names = checked(&sim, side);
         assert!(!names.is_empty());
         for name in dropped {
@@ -151,7 +151,7 @@ fn row_1_a_first_offer_answers_early_checks() {
     let mut sim = fresh();
     sim.plan(0, plan(None, generation("L1", "")));
     assert_eq!(
-        sim.peers[0].agent.gathering_state(),
+        sim.ends[0].agent.gathering_state(),
         GatheringState::Complete
     );
     assert!(check(&mut sim, "L1", "R9", 30));
@@ -159,7 +159,7 @@ fn row_1_a_first_offer_answers_early_checks() {
         assert!(check(&mut sim, "L1", "R1", port));
     }
     assert_eq!(sim.states()[0], State::Checking);
-    assert!(sim.peers[0].agent.pairs().next().is_none());
+    assert!(sim.ends[0].agent.pairs().next().is_none());
     sim.plan(0, plan(generation("L1", "R1"), None));
     // Sixteen were remembered; what another peer checked is none of ours.
     assert!(is_learnt(&sim, 15) && !is_learnt(&sim, 16) && !is_learnt(&sim, 30));
@@ -171,7 +171,7 @@ fn row_1_a_first_offer_answers_early_checks() {
 fn row_2_an_offer_without_restart_changes_nothing() {
     for (mut sim, _) in cases() {
         sim.plan(0, plan(generation("L1", "R1"), None));
-        assert!(sim.peers[0].events.is_empty() && sim.sent.is_empty());
+        assert!(sim.ends[0].events.is_empty() && sim.sent().is_empty());
         finish(sim, &[]);
     }
 }
@@ -187,8 +187,8 @@ fn row_3_a_restart_offer_leaves_the_stable_generation_at_work() {
             State::Checking
         };
         assert_eq!(sim.states()[0], state);
-        assert_eq!(sim.peers[0].gathered.len(), 1, "it is gathered for");
-        sim.up = [true, true];
+        assert_eq!(sim.ends[0].gathered.len(), 1, "it is gathered for");
+        sim.wire.up = [true, true];
         sim.run_until(secs(40), |sim| sim.states()[0] == State::Connected);
         sim.run(secs(60));
         assert_eq!(sim.states(), [State::Connected, State::Completed]);
@@ -201,7 +201,7 @@ fn row_3_a_restart_offer_leaves_the_stable_generation_at_work() {
 #[test]
 fn row_3_a_restart_offer_leads_out_of_failure() {
     let (mut sim, _) = cases().next().unwrap();
-    sim.up = [false, false];
+    sim.wire.up = [false, false];
     sim.run(secs(10));
     assert_eq!(sim.states()[0], State::Disconnected);
     sim.plan(0, plan(generation("L1", "R1"), generation("L2", "")));
@@ -235,7 +235,7 @@ fn row_4_another_offer_replaces_the_open_one() {
 fn row_5_a_remote_offer_waits_for_our_answer() {
     for (mut sim, _) in cases() {
         let (now, candidate) = (sim.now, candidate(5));
-        let peer = &mut sim.peers[0];
+        let peer = &mut sim.ends[0];
         let (agent, ufrag) = (&mut peer.transports[0].agent, of("R2").ufrag.clone());
         let unknown = Err(Error::UnknownGeneration);
         let set = &mut peer.set;
@@ -271,20 +271,20 @@ fn row_6_a_rollback_leaves_no_trace() {
     for (mut sim, connected) in cases() {
         let before = (
             sim.states()[0],
-            sim.agent(0).pairs().count(),
-            sim.agent(0).poll_timeout(),
+            sim.ends[0].agent.pairs().count(),
+            sim.ends[0].agent.poll_timeout(),
         );
         let path = sim.payload_path(0);
-        sim.peers[0].addresses.push(ip("10.0.0.9"));
+        sim.wire.addresses[0].push(ip("10.0.0.9"));
         sim.tell_interfaces(0);
-        sim.peers[0].addresses.pop();
+        sim.wire.addresses[0].pop();
         sim.tell_interfaces(0);
         sim.plan(0, plan(generation("L1", "R1"), generation("L2", "")));
         // What comes for the stable generation while a restart is open is the stable one's.
-        sim.peers[0].remote = Some(told(&of("R1")));
+        sim.ends[0].remote = Some(told(&of("R1")));
         sim.plan(0, plan(generation("L1", "R1"), None));
         assert_eq!(
-            (sim.states()[0], sim.agent(0).pairs().count()),
+            (sim.states()[0], sim.ends[0].agent.pairs().count()),
             (before.0, before.1)
         );
         assert_eq!(sim.payload_path(0), path);
@@ -292,7 +292,7 @@ fn row_6_a_rollback_leaves_no_trace() {
         forget(&mut sim);
         sim.run(secs(2));
         let gathered = |event: &Event| matches!(event, Event::CandidateGathered { .. });
-        assert!(!sim.peers[0].events.iter().any(gathered));
+        assert!(!sim.ends[0].events.iter().any(gathered));
         assert_eq!(connected, sim.states()[0] == State::Completed);
         finish(sim, &["L2", "R2"]);
     }
@@ -306,7 +306,7 @@ fn row_6_what_comes_while_a_restart_is_open_is_not_lost() {
         }
         sim.plan(0, plan(generation("L1", "R1"), generation("L2", "")));
         let now = sim.now;
-        let peer = &mut sim.peers[0];
+        let peer = &mut sim.ends[0];
         let agent = &mut peer.transports[0].agent;
         let pairs = agent.pairs().count();
         // Only a generation that has not heard the end takes it.
@@ -315,19 +315,19 @@ fn row_6_what_comes_while_a_restart_is_open_is_not_lost() {
         assert_eq!(agent.stats().drops.candidates, 1, "the end was told before");
         assert_eq!(agent.pairs().count(), pairs);
         sim.plan(0, plan(generation("L1", "R1"), None));
-        assert_eq!(sim.peers[0].agent.remote_candidates().count(), 2);
+        assert_eq!(sim.ends[0].agent.remote_candidates().count(), 2);
         finish(sim, &[]);
     }
     let mut sim = fresh();
-    sim.trickle = false;
+    sim.both(|it| it.trickle = false);
     sim.plan(0, plan(generation("L1", "R1"), None));
     sim.plan(0, plan(generation("L1", "R1"), generation("L2", "")));
-    let (now, peer) = (sim.now, &mut sim.peers[0]);
+    let (now, peer) = (sim.now, &mut sim.ends[0]);
     let agent = &mut peer.transports[0].agent;
     let told = agent.add_remote_candidate(now, &mut peer.set, &of("R1").ufrag, candidate(77));
     assert_eq!((told, agent.pairs().count()), (Ok(()), 1));
     sim.plan(0, plan(generation("L1", "R1"), None));
-    assert_eq!(sim.agent(0).pairs().count(), 1);
+    assert_eq!(sim.ends[0].agent.pairs().count(), 1);
 }
 
 #[test]
@@ -336,10 +336,10 @@ fn row_7_a_rollback_of_the_first_offer_ends_all() {
     sim.plan(0, plan(None, generation("L1", "")));
     let socket = socket(&sim, 0);
     sim.plan(0, plan(None, None));
-    assert_eq!(sim.peers[0].closed, [socket]);
+    assert_eq!(sim.ends[0].closed, [socket]);
     assert_eq!(sim.states()[0], State::New);
-    assert!(sim.agent(0).local_credentials().is_none());
-    assert_eq!(sim.agent(0).poll_timeout(), None);
+    assert!(sim.ends[0].agent.local_credentials().is_none());
+    assert_eq!(sim.ends[0].agent.poll_timeout(), None);
 }
 
 #[test]
@@ -348,16 +348,16 @@ fn row_8_an_answer_takes_what_was_held() {
     // The peer offered first: its candidates wait with the description.
     sim.plan(1, plan(None, generation("R1", "")));
     sim.plan(0, plan(generation("L1", "R1"), None));
-    assert_eq!(sim.agent(0).pairs().count(), 1);
+    assert_eq!(sim.ends[0].agent.pairs().count(), 1);
     sim.plan(1, plan(generation("R1", "L1"), None));
     finish(sim, &[]);
     // An answer that restarts nothing says what was said before.
     for (mut sim, _) in cases() {
-        let (pair, newest) = (current(&sim), sim.peers[0].agent.newest_generation());
+        let (pair, newest) = (current(&sim), sim.ends[0].agent.newest_generation());
         sim.plan(0, plan(generation("L1", "R1"), None));
         assert_eq!(current(&sim), pair);
-        assert_eq!(sim.peers[0].agent.newest_generation(), newest);
-        assert!(sim.peers[0].events.is_empty() && sim.sent.is_empty());
+        assert_eq!(sim.ends[0].agent.newest_generation(), newest);
+        assert!(sim.ends[0].events.is_empty() && sim.sent().is_empty());
         finish(sim, &[]);
     }
 }
@@ -402,7 +402,7 @@ fn row_11_both_generations_check_until_the_answer() {
     for (mut sim, connected) in cases() {
         sim.plan(0, plan(generation("L1", "R1"), generation("L2", "R2")));
         let old = current(&sim);
-        sim.peers[0].remote = Some(told(&of("R2")));
+        sim.ends[0].remote = Some(told(&of("R2")));
         sim.candidate(0, candidate(99));
         sim.run(secs(3));
         let names = checked(&sim, 0);
@@ -412,17 +412,17 @@ fn row_11_both_generations_check_until_the_answer() {
         } else {
             assert!(names.len() > 4, "they take turns: {names:?}");
         }
-        sim.up = [true, true];
+        sim.wire.up = [true, true];
         sim.plan(1, plan(generation("R1", "L1"), generation("R2", "L2")));
         sim.run_until(secs(40), |sim| current(sim) > old && current(sim).is_some());
         sim.run(secs(5));
-        let newest = sim.peers[0].agent.newest_generation();
+        let newest = sim.ends[0].agent.newest_generation();
         assert_eq!(
             current(&sim),
             Some(newest),
             "payload moves with the nomination"
         );
-        sim.sent.clear();
+        sim.forget_sent();
         sim.run(secs(40));
         let names = checked(&sim, 0);
         assert!(names.contains(&"R1".into()), "the stable one is kept whole");
@@ -442,7 +442,7 @@ fn row_12_another_fork_takes_the_place_of_the_first() {
         );
         sim.plan(0, plan(generation("L1", "R1"), generation("L2", "R3")));
         assert!(is_learnt(&sim, 9), "what it checked early is made up for");
-        assert_eq!(sim.peers[0].gathered.len(), 1, "nothing is gathered anew");
+        assert_eq!(sim.ends[0].gathered.len(), 1, "nothing is gathered anew");
         sim.plan(0, plan(generation("L2", "R3"), None));
         peer_follows(&mut sim, "L2", "R3");
         finish(sim, &["L1", "R1", "R2"]);
@@ -465,17 +465,17 @@ fn row_12_each_fork_has_what_it_checked_early() {
 #[test]
 fn row_13_the_answer_of_the_same_peer_starts_nothing_anew() {
     for (mut sim, _) in cases() {
-        sim.up = [true, true];
+        sim.wire.up = [true, true];
         sim.plan(0, plan(generation("L1", "R1"), generation("L2", "R2")));
         sim.plan(1, plan(generation("R1", "L1"), generation("R2", "L2")));
         sim.run(secs(5));
-        let newest = sim.peers[0].agent.newest_generation();
+        let newest = sim.ends[0].agent.newest_generation();
         assert_eq!(current(&sim), Some(newest));
         forget(&mut sim);
         sim.plan(0, plan(generation("L2", "R2"), None));
         sim.plan(1, plan(generation("R2", "L2"), None));
         assert_eq!(current(&sim), Some(newest));
-        assert!(sim.sent.is_empty(), "no check of its own");
+        assert!(sim.sent().is_empty(), "no check of its own");
         finish(sim, &["L1", "R1"]);
     }
 }
@@ -500,7 +500,7 @@ fn row_15_a_restart_may_be_answered_with_the_old_credentials() {
         sim.plan(0, plan(generation("L1", "R1"), generation("L2", "")));
         sim.plan(0, plan(generation("L2", "R1"), None));
         assert_eq!(
-            sim.agent(0).pairs().count(),
+            sim.ends[0].agent.pairs().count(),
             1,
             "the candidates of R1 are known"
         );
@@ -513,9 +513,9 @@ fn row_15_a_restart_may_be_answered_with_the_old_credentials() {
 #[test]
 fn row_15_the_candidates_that_are_known_are_paired() {
     let mut sim = fresh();
-    sim.trickle = false;
+    sim.both(|it| it.trickle = false);
     sim.plan(0, plan(generation("L1", "R1"), None));
-    let (now, peer) = (sim.now, &mut sim.peers[0]);
+    let (now, peer) = (sim.now, &mut sim.ends[0]);
     let agent = &mut peer.transports[0].agent;
     for port in 71..=73 {
         let told = candidate(port);
@@ -526,14 +526,14 @@ fn row_15_the_candidates_that_are_known_are_paired() {
     assert_eq!(agent.pairs().count(), 3);
     sim.plan(0, plan(generation("L1", "R1"), generation("L2", "")));
     sim.plan(0, plan(generation("L2", "R1"), None));
-    assert_eq!(sim.agent(0).pairs().count(), 3);
+    assert_eq!(sim.ends[0].agent.pairs().count(), 3);
 }
 
 #[test]
 fn row_16_an_answer_may_bring_credentials_to_no_restart() {
     for (mut sim, _) in cases() {
         sim.plan(0, plan(generation("L1", "R3"), None));
-        assert!(sim.peers[0].gathered.is_empty(), "nothing is gathered");
+        assert!(sim.ends[0].gathered.is_empty(), "nothing is gathered");
         peer_follows(&mut sim, "L1", "R3");
         finish(sim, &["R1"]);
     }
@@ -546,11 +546,11 @@ fn row_16_what_is_listed_again_goes_on() {
     let old = current(&sim);
     sim.plan(0, plan(generation("L1", "R3"), None));
     sim.plan(0, plan(generation("L1", "R1"), None));
-    assert_eq!((current(&sim), sim.agent(0).pairs().count()), (old, 1));
-    sim.peers[0].addresses.push(ip("10.0.0.9"));
+    assert_eq!((current(&sim), sim.ends[0].agent.pairs().count()), (old, 1));
+    sim.wire.addresses[0].push(ip("10.0.0.9"));
     sim.tell_interfaces(0);
     sim.run(secs(1));
-    assert_eq!(sim.agent(0).pairs().count(), 2);
+    assert_eq!(sim.ends[0].agent.pairs().count(), 2);
     finish(sim, &["R3"]);
 }
 
@@ -558,7 +558,7 @@ fn row_16_what_is_listed_again_goes_on() {
 #[test]
 fn what_a_side_says_of_itself_may_change() {
     let mut sim = fresh();
-    sim.trickle = false;
+    sim.both(|it| it.trickle = false);
     sim.plan(0, plan(generation("L1", "R1"), None));
     sim.run(secs(1));
     let mut same = generation("L1", "R1").unwrap();
@@ -572,13 +572,13 @@ fn row_17_a_removed_transport_closes() {
     for (mut sim, _) in cases() {
         let socket = socket(&sim, 0);
         sim.close(0);
-        sim.flush();
-        assert_eq!(sim.peers[0].closed, [socket]);
-        sim.sent.clear();
+        sim.settle();
+        assert_eq!(sim.ends[0].closed, [socket]);
+        sim.forget_sent();
         sim.run(secs(60));
         assert!(sim.requests(0).is_empty());
         assert_eq!(
-            sim.peers[0].events.last(),
+            sim.ends[0].events.last(),
             Some(&Event::StateChanged(State::Closed))
         );
     }
@@ -605,7 +605,7 @@ fn row_19_a_second_restart_keeps_what_carries_payload() {
         sim.run(secs(1));
         sim.plan(0, plan(generation("L3", "R3"), None));
         assert_eq!(current(&sim), old);
-        sim.sent.clear();
+        sim.forget_sent();
         sim.run(secs(2));
         assert!(!checked(&sim, 0).contains(&"R2".into()));
         assert_eq!(current(&sim), old);
@@ -617,9 +617,9 @@ fn row_19_a_second_restart_keeps_what_carries_payload() {
 #[test]
 fn row_20_candidates_name_their_generation() {
     let mut sim = fresh();
-    sim.trickle = false;
+    sim.both(|it| it.trickle = false);
     sim.plan(0, plan(generation("L1", "R1"), generation("L2", "R2")));
-    let (now, peer) = (sim.now, &mut sim.peers[0]);
+    let (now, peer) = (sim.now, &mut sim.ends[0]);
     let (agent, set) = (&mut peer.transports[0].agent, &mut peer.set);
     let mut tell = |name: &str, port| {
         let told = agent.add_remote_candidate(now, set, &of(name).ufrag, candidate(port));
@@ -649,9 +649,9 @@ fn row_20_candidates_name_their_generation() {
 
     // Each end is its own: here R1 has ended.
     for (mut sim, _) in cases() {
-        sim.trickle = false;
+        sim.both(|it| it.trickle = false);
         sim.plan(0, plan(generation("L1", "R1"), generation("L2", "R2")));
-        let (now, peer) = (sim.now, &mut sim.peers[0]);
+        let (now, peer) = (sim.now, &mut sim.ends[0]);
         let (agent, set) = (&mut peer.transports[0].agent, &mut peer.set);
         let before = agent.stats().drops.candidates;
         let mut tell = |name: &str, port| {
@@ -679,7 +679,7 @@ fn row_21_a_check_of_a_session_is_learnt_from() {
         );
         assert!(!is_learnt(&sim, 10));
         sim.run(secs(1));
-        let in_return = |sent: &&Sent| sent.path.remote == from(10);
+        let in_return = |sent: &&Sent| sent.route.remote == from(10);
         assert!(!sim.requests(0).iter().any(in_return), "and learns nothing");
         peer_follows(&mut sim, "L2", "R2");
         finish(sim, &["L1", "R1"]);
@@ -689,9 +689,9 @@ fn row_21_a_check_of_a_session_is_learnt_from() {
 #[test]
 fn row_22_a_check_of_an_unknown_peer_needs_an_open_side() {
     for (mut sim, _) in cases() {
-        let before = sim.agent(0).stats().drops.unauthenticated;
+        let before = sim.ends[0].agent.stats().drops.unauthenticated;
         assert!(!check(&mut sim, "L1", "R9", 9));
-        assert_eq!(sim.agent(0).stats().drops.unauthenticated, before + 1);
+        assert_eq!(sim.ends[0].agent.stats().drops.unauthenticated, before + 1);
         sim.plan(0, plan(generation("L1", "R1"), generation("L2", "")));
         assert!(check(&mut sim, "L2", "R9", 10));
         assert!(!check(&mut sim, "L1", "R9", 11));
@@ -708,10 +708,10 @@ fn row_22_equal_fragments_with_other_passwords_are_other_sides() {
             local: of("L2"),
             remote: Some(told(&same_name)),
         };
-        let newest = sim.peers[0].agent.newest_generation();
+        let newest = sim.ends[0].agent.newest_generation();
         sim.plan(0, plan(None, Some(open)));
-        assert!(sim.peers[0].agent.newest_generation() > newest);
-        assert_eq!(sim.peers[0].agent.remote_candidates().count(), 0);
+        assert!(sim.ends[0].agent.newest_generation() > newest);
+        assert_eq!(sim.ends[0].agent.remote_candidates().count(), 0);
     }
 }
 
@@ -720,15 +720,15 @@ fn row_22_equal_fragments_with_other_passwords_are_other_sides() {
 fn row_22_equal_fragments_of_ours_with_other_passwords_are_other_sides() {
     for (mut sim, _) in cases() {
         let local = Credentials::new(of("L1").ufrag.clone(), of("L2").password.clone());
-        sim.peers[0].events.clear();
+        sim.ends[0].events.clear();
         let open = Generation {
             local,
             remote: None,
         };
-        let stable = sim.peers[0].plan.stable.clone();
+        let stable = sim.ends[0].plan.stable.clone();
         sim.plan(0, plan(stable, Some(open)));
         let gathering = Event::GatheringStateChanged(GatheringState::Gathering);
-        assert!(sim.peers[0].events.contains(&gathering));
+        assert!(sim.ends[0].events.contains(&gathering));
     }
 }
 
@@ -737,15 +737,15 @@ fn row_22_equal_fragments_of_ours_with_other_passwords_are_other_sides() {
 fn payload_takes_no_older_pair_than_it_may() {
     for (mut sim, connected) in cases() {
         sim.plan(0, plan(generation("L2", "R2"), None));
-        let (now, agent) = (sim.now, &sim.peers[0].agent);
+        let (now, agent) = (sim.now, &sim.ends[0].agent);
         let newest = agent.newest_generation();
         let old = agent.payload_way(now, GenerationId::default());
         assert_eq!(old.is_some(), connected);
         assert_eq!(agent.payload_way(now, newest), None);
-        sim.up = [true, true];
+        sim.wire.up = [true, true];
         peer_follows(&mut sim, "L2", "R2");
         sim.run(secs(5));
-        let way = sim.peers[0].agent.payload_way(sim.now, newest);
+        let way = sim.ends[0].agent.payload_way(sim.now, newest);
         assert_eq!(way.and_then(|it| it.generation()), Some(newest));
     }
 }
@@ -755,28 +755,28 @@ fn row_23_answers_to_a_session_that_is_gone_are_dropped() {
     for (mut sim, connected) in cases() {
         if connected {
             // The stable one stays, and what was open beside it goes.
-            sim.delay = ms(200);
+            sim.wire.delay = ms(200);
             sim.plan(0, plan(generation("L1", "R1"), generation("L2", "R2")));
             sim.plan(1, plan(generation("R1", "L1"), generation("R2", "L2")));
             sim.run_until(secs(3), |sim| checked(sim, 0).contains(&"R2".into()));
             sim.plan(0, plan(generation("L1", "R1"), None));
-            let before = sim.agent(0).stats().drops.unexpected;
+            let before = sim.ends[0].agent.stats().drops.unexpected;
             sim.run(secs(1));
-            assert!(sim.agent(0).stats().drops.unexpected > before);
+            assert!(sim.ends[0].agent.stats().drops.unexpected > before);
             sim.plan(1, plan(generation("R1", "L1"), None));
-            sim.delay = ms(10);
+            sim.wire.delay = ms(10);
             finish(sim, &["L2", "R2"]);
             continue;
         }
-        sim.up = [true, true];
-        sim.delay = ms(200);
+        sim.wire.up = [true, true];
+        sim.wire.delay = ms(200);
         sim.run_until(secs(3), |sim| !sim.requests(0).is_empty());
         sim.plan(0, plan(generation("L2", "R2"), None));
-        let before = sim.agent(0).stats().drops.unexpected;
+        let before = sim.ends[0].agent.stats().drops.unexpected;
         sim.run(secs(1));
-        assert!(sim.agent(0).stats().drops.unexpected > before);
+        assert!(sim.ends[0].agent.stats().drops.unexpected > before);
         assert!(!sim.has_consent(0));
-        sim.delay = ms(10);
+        sim.wire.delay = ms(10);
         peer_follows(&mut sim, "L2", "R2");
         finish(sim, &["L1", "R1"]);
     }
@@ -786,7 +786,7 @@ fn row_23_answers_to_a_session_that_is_gone_are_dropped() {
 fn row_24_the_new_pair_ends_the_old_one() {
     for (mut sim, connected) in cases() {
         let old = current(&sim);
-        sim.up = [true, true];
+        sim.wire.up = [true, true];
         sim.plan(0, plan(generation("L2", "R2"), None));
         peer_follows(&mut sim, "L2", "R2");
         sim.run_until(secs(5), |sim| current(sim) > old);
@@ -802,9 +802,9 @@ fn row_24_the_new_pair_ends_the_old_one() {
 
     // The pair is told before the state that comes with it.
     let (mut sim, _) = cases().nth(1).unwrap();
-    sim.up = [true, true];
+    sim.wire.up = [true, true];
     sim.run_until(secs(40), |sim| sim.has_consent(0));
-    let told = &sim.peers[0].events;
+    let told = &sim.ends[0].events;
     let pair = told
         .iter()
         .position(|it| matches!(it, Event::PairChanged(_)));
@@ -820,11 +820,11 @@ fn row_25_payload_moves_when_the_old_pair_ends_first() {
         let old = current(&sim);
         assert_eq!(old.is_some(), connected);
         sim.plan(0, plan(generation("L2", "R2"), None));
-        sim.up = [false, false];
+        sim.wire.up = [false, false];
         sim.run(secs(31));
         assert_eq!(current(&sim), None);
         assert_eq!(sim.states()[0], State::Checking, "the new one goes on");
-        sim.up = [true, true];
+        sim.wire.up = [true, true];
         peer_follows(&mut sim, "L2", "R2");
         sim.run_until(secs(40), |sim| current(sim) > old);
         finish(sim, &["L1", "R1"]);
@@ -835,7 +835,7 @@ fn row_25_payload_moves_when_the_old_pair_ends_first() {
 fn row_26_a_new_generation_that_fails_is_no_failure_yet() {
     for (mut sim, connected) in cases() {
         sim.plan(0, plan(generation("L2", "R2"), None));
-        let (now, peer) = (sim.now, &mut sim.peers[0]);
+        let (now, peer) = (sim.now, &mut sim.ends[0]);
         let agent = &mut peer.transports[0].agent;
         agent
             .set_remote_end_of_candidates(now, &mut peer.set, &of("R2").ufrag)
@@ -847,7 +847,7 @@ fn row_26_a_new_generation_that_fails_is_no_failure_yet() {
             false => State::Failed,
         };
         assert_eq!(sim.states()[0], state);
-        sim.up = [false, false];
+        sim.wire.up = [false, false];
         sim.run(secs(33));
         assert_eq!(sim.states()[0], State::Failed);
         let failures = sim.history(0).into_iter();
@@ -858,7 +858,7 @@ fn row_26_a_new_generation_that_fails_is_no_failure_yet() {
 #[test]
 fn row_27_a_restart_outlives_the_stable_generation_for_a_while() {
     for (mut sim, connected) in cases() {
-        sim.up = [false, false];
+        sim.wire.up = [false, false];
         sim.run(secs(20));
         sim.plan(0, plan(generation("L1", "R1"), generation("L2", "")));
         assert_eq!(sim.states()[0], State::Checking);
@@ -881,13 +881,13 @@ fn row_28_saying_it_again_does_nothing() {
             sim.run(ms(40));
             forget(&mut sim);
             sim.plan(0, plan(generation("L1", "R1"), open));
-            assert!(sim.peers[0].events.is_empty() && sim.sent.is_empty());
+            assert!(sim.ends[0].events.is_empty() && sim.sent().is_empty());
         }
         sim.close(0);
-        sim.flush();
+        sim.settle();
         forget(&mut sim);
         sim.run(secs(60));
-        assert!(sim.peers[0].events.is_empty());
+        assert!(sim.ends[0].events.is_empty());
     }
 }
 
@@ -897,16 +897,16 @@ fn row_28_saying_it_again_does_nothing() {
 fn sessions_are_those_listed_and_one() {
     let names = ["1", "2", "3", "4"];
     for_each_seed(60, |seed| {
-        let mut sim = Sim::new(seed);
+        let mut sim = sim::new(seed);
         sim.tell_interfaces(0);
         sim.tell_interfaces(1);
         for _ in 0..60 {
             let mut pick = || {
-                let at = usize::try_from(sim.random() >> 40).unwrap();
+                let at = usize::try_from(sim.wire.random() >> 40).unwrap();
                 names[at % 4]
             };
             let sides = [pick(), pick(), pick(), pick()].map(str::to_owned);
-            let choice = sim.random() >> 30;
+            let choice = sim.wire.random() >> 30;
             let of = |at: usize, prefix: &str| format!("{prefix}{}", sides[at]);
             let stable = generation(&of(0, "L"), &of(1, "R")).filter(|_| choice & 3 != 0);
             let remote = if choice & 4 == 0 {
@@ -929,8 +929,8 @@ fn sessions_are_those_listed_and_one() {
             if choice & 16 == 0 {
                 sim.plan(1, theirs);
             }
-            sim.up = [choice & 96 != 0; 2];
-            sim.sent.clear();
+            sim.wire.up = [choice & 96 != 0; 2];
+            sim.forget_sent();
             sim.run(ms(choice % 3000));
             let listed = [&stable, &open].into_iter().flatten();
             let listed: Vec<_> = listed
@@ -954,10 +954,10 @@ fn what_is_new_takes_over_the_sockets() {
     let mut sim = fresh();
     sim.plan(0, plan(None, generation("L1", "")));
     sim.run(ms(10));
-    let first = sim.peers[0].gathered.clone();
-    sim.peers[0].gathered.clear();
+    let first = sim.ends[0].gathered.clone();
+    sim.ends[0].gathered.clear();
     sim.plan(0, plan(None, generation("L2", "")));
     sim.run(ms(10));
-    assert!(sim.peers[0].closed.is_empty());
-    assert!(!first.is_empty() && sim.peers[0].gathered == first);
+    assert!(sim.ends[0].closed.is_empty());
+    assert!(!first.is_empty() && sim.ends[0].gathered == first);
 }

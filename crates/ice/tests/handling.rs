@@ -8,9 +8,10 @@ use oxirtc_ice::{
     Address, CandidateKind, Config, Event, IpHandling, Protocol, RelayCredentials, RelayProtocol,
     Server, ServerKind, State, TransportPolicy,
 };
+use oxirtc_netsim::secs;
 use oxirtc_stun::Method;
 
-use crate::sim::{Sim, ip, secs, server};
+use crate::sim::{Sides, Sim, ip, server};
 
 const STUN: &str = "192.0.2.1:3478";
 /// What its NAT makes of the first address.
@@ -38,13 +39,13 @@ fn server_of(kind: ServerKind) -> Server {
 /// The first peer has two addresses on its first interface, which the default route leaves by, from the first of them, and one
 /// on a second interface; and it has servers of every kind.
 fn with(seed: u64, config: Config) -> Sim {
-    let mut sim = Sim::with(seed, [config, Config::default()]);
+    let mut sim = sim::with(seed, [config, Config::default()]);
     let mut server = server::Server::new();
     server.sees.insert(ip("10.0.0.1"), ip(OUTSIDE));
-    sim.servers.push((STUN.parse().unwrap(), server));
-    let peer = &mut sim.peers[0];
+    sim.wire.servers.push((STUN.parse().unwrap(), server));
     let more = [ip("10.0.0.9"), ip("10.0.1.1")];
-    peer.addresses.extend(more);
+    sim.wire.addresses[0].extend(more);
+    let peer = &mut sim.ends[0];
     peer.detours.extend(more);
     peer.links.insert(more[1], 2);
     let kinds = [
@@ -53,20 +54,20 @@ fn with(seed: u64, config: Config) -> Sim {
         turn(RelayProtocol::Tcp),
     ];
     let servers = kinds.into_iter().map(server_of).collect();
-    sim.agent(0).set_servers(servers);
+    sim.ends[0].agent.set_servers(servers);
     sim
 }
 
 fn hosts(sim: &Sim) -> BTreeSet<IpAddr> {
-    let hosts = sim.peers[0].gathered.iter();
+    let hosts = sim.ends[0].gathered.iter();
     let hosts = hosts.filter(|it| it.kind == CandidateKind::Host);
     hosts.map(|it| it.socket_address().unwrap().ip()).collect()
 }
 
 /// From where the first peer has sent anything at all.
 fn sources(sim: &Sim) -> BTreeSet<(IpAddr, Protocol)> {
-    let sent = sim.sent.iter().filter(|it| it.from == 0);
-    sent.map(|it| (it.path.local.ip(), it.path.protocol))
+    let sent = sim.sent_by(0);
+    sent.map(|it| (it.route.local.ip(), it.route.protocol))
         .collect()
 }
 
@@ -100,7 +101,7 @@ fn addresses_are_those_of_the_mode() {
 
 /// Everything that an application sees of the first peer, and so may pass on.
 fn seen(sim: &Sim) -> String {
-    let peer = &sim.peers[0];
+    let peer = &sim.ends[0];
     let pair = peer.agent.selected_pair();
     let told = pair.filter(|it| it.local_told).map(|it| &it.local);
     let shown = peer.events.iter().filter(|it| {
@@ -133,12 +134,12 @@ fn a_default_route_shows_what_servers_see_of_it() {
     refusing.url = "refusing".into();
     let kinds = [ServerKind::Stun, turn(RelayProtocol::Udp)];
     let servers = kinds.into_iter().map(server_of).chain([refusing]);
-    sim.agent(0).set_servers(servers.collect());
+    sim.ends[0].agent.set_servers(servers.collect());
     sim.connect();
     sim.run(secs(20));
     assert!(sim.both_are(State::Completed), "{:?}", sim.states());
     assert_eq!(hosts(&sim), BTreeSet::new());
-    let kinds: BTreeSet<_> = sim.peers[0]
+    let kinds: BTreeSet<_> = sim.ends[0]
         .gathered
         .iter()
         .map(|it| format!("{:?}", it.kind))
@@ -150,7 +151,7 @@ fn a_default_route_shows_what_servers_see_of_it() {
     assert!(!shown.contains("10.0."), "{shown}");
     let sources = sources(&sim);
     assert!(sources.iter().all(|(from, _)| *from == ip("10.0.0.1")));
-    let pair = sim.peers[0].agent.selected_pair().unwrap();
+    let pair = sim.ends[0].agent.selected_pair().unwrap();
     assert!(!pair.local_told, "it is a base that was not told");
 }
 
@@ -159,18 +160,20 @@ fn a_default_route_shows_what_servers_see_of_it() {
 fn an_address_without_a_nat_is_told_as_servers_see_it() {
     let config = Config::default().ip_handling(IpHandling::DefaultRouteOnly);
     let mut sim = with(3, config);
-    sim.servers[0].1.sees.clear();
-    sim.agent(0).set_servers(vec![server_of(ServerKind::Stun)]);
+    sim.wire.servers[0].1.sees.clear();
+    sim.ends[0]
+        .agent
+        .set_servers(vec![server_of(ServerKind::Stun)]);
     sim.connect();
     sim.run(secs(20));
-    let [only] = &sim.peers[0].gathered[..] else {
-        panic!("{:?}", sim.peers[0].gathered);
+    let [only] = &sim.ends[0].gathered[..] else {
+        panic!("{:?}", sim.ends[0].gathered);
     };
     assert_eq!(only.kind, CandidateKind::ServerReflexive);
     assert_eq!(only.address, Address::Ip(ip("10.0.0.1")));
     assert_eq!(only.related, Some("0.0.0.0:0".parse().unwrap()));
     assert!(sim.both_are(State::Completed), "{:?}", sim.states());
-    let pair = sim.peers[0].agent.selected_pair().unwrap();
+    let pair = sim.ends[0].agent.selected_pair().unwrap();
     assert!(pair.local_told, "{:?}", pair.local);
 }
 
@@ -193,7 +196,7 @@ fn what_is_not_told_has_no_name() {
     let mut sim = with(5, config.ip_handling(IpHandling::DefaultRouteOnly));
     sim.connect();
     sim.run(secs(1));
-    assert!(sim.published.is_empty());
+    assert!(sim.ends.iter().all(|it| it.published.is_empty()));
     assert!(sim.has_consent(0));
 }
 
@@ -202,17 +205,17 @@ fn what_is_not_told_has_no_name() {
 fn a_proxy_is_all_that_is_used() {
     let config = Config::default().ip_handling(IpHandling::ForceProxy);
     let mut sim = with(6, config.tcp(true));
-    sim.agent(0).set_transport_policy(TransportPolicy::All);
+    sim.ends[0].agent.set_transport_policy(TransportPolicy::All);
     let servers = [
         ServerKind::Stun,
         turn(RelayProtocol::Udp),
         turn(RelayProtocol::Tcp),
     ];
     let servers = servers.into_iter().map(server_of).collect();
-    sim.agent(0).set_servers(servers);
-    sim.names.insert("peer.local".into(), vec![ip("10.0.0.2")]);
+    sim.ends[0].agent.set_servers(servers);
+    sim.name("peer.local", ip("10.0.0.2"));
     sim.connect();
-    let gathered = sim.peers[1].gathered[0].clone();
+    let gathered = sim.ends[1].gathered[0].clone();
     let named = oxirtc_ice::Candidate {
         address: Address::Name("peer.local".into()),
         port: 4000,
@@ -220,14 +223,14 @@ fn a_proxy_is_all_that_is_used() {
     };
     sim.candidate(0, named);
     sim.run(secs(20));
-    let kinds: Vec<_> = sim.peers[0].gathered.iter().map(|it| it.kind).collect();
+    let kinds: Vec<_> = sim.ends[0].gathered.iter().map(|it| it.kind).collect();
     assert!(!kinds.is_empty() && kinds.iter().all(|it| *it == CandidateKind::Relayed));
     assert!(!seen(&sim).contains("10.0."), "{}", seen(&sim));
     assert_eq!(
         sources(&sim),
         BTreeSet::from([(ip("10.0.0.1"), Protocol::Tcp)])
     );
-    assert!(!sim.asked.iter().any(|it| it == "peer.local"));
+    assert!(!sim.asked().contains(&"peer.local"));
     assert!(sim.both_are(State::Completed), "{:?}", sim.states());
 }
 
@@ -236,11 +239,13 @@ fn a_proxy_is_all_that_is_used() {
 fn an_error_does_not_say_where_it_was_asked_from() {
     for mode in [IpHandling::EnumerateAll, IpHandling::DefaultRouteOnly] {
         let mut sim = with(7, Config::default().ip_handling(mode));
-        sim.servers[0].1.refuse = Some((Method::BINDING, 420));
-        sim.agent(0).set_servers(vec![server_of(ServerKind::Stun)]);
+        sim.wire.servers[0].1.refuse = Some((Method::BINDING, 420));
+        sim.ends[0]
+            .agent
+            .set_servers(vec![server_of(ServerKind::Stun)]);
         sim.connect();
         sim.run(secs(2));
-        let from = sim.peers[0].events.iter().find_map(|event| match event {
+        let from = sim.ends[0].events.iter().find_map(|event| match event {
             Event::CandidateError { from, .. } => Some(from.is_some()),
             _ => None,
         });

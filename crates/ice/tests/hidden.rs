@@ -6,18 +6,19 @@ use oxirtc_ice::{
     Address, CandidateKind, Config, Event, GatheringState, RelayCredentials, RelayProtocol, Server,
     ServerKind, State,
 };
+use oxirtc_netsim::secs;
 use oxirtc_stun::Method;
 
-use crate::sim::{Sim, ip, secs, server};
+use crate::sim::{Sides, Sim, ip, server};
 
 const SERVER: &str = "192.0.2.1:3478";
 
 fn hidden(seed: u64) -> Sim {
     let config = || Config::default().hide_addresses(true);
-    let mut sim = Sim::with(seed, [config(), config()]);
+    let mut sim = sim::with(seed, [config(), config()]);
     let mut server = server::Server::new();
     server.sees.insert(ip("10.0.0.1"), ip("203.0.113.1"));
-    sim.servers.push((SERVER.parse().unwrap(), server));
+    sim.wire.servers.push((SERVER.parse().unwrap(), server));
     let kinds = [
         ServerKind::Stun,
         ServerKind::Turn {
@@ -43,7 +44,7 @@ fn hidden(seed: u64) -> Sim {
         kind,
     };
     let servers = kinds.into_iter().map(server).collect();
-    sim.agent(0).set_servers(servers);
+    sim.ends[0].agent.set_servers(servers);
     sim
 }
 
@@ -54,7 +55,7 @@ fn no_address_of_this_machine_is_shown() {
     let mut sim = hidden(1);
     sim.connect();
     sim.run(secs(10));
-    let peer = &sim.peers[0];
+    let peer = &sim.ends[0];
     let kinds: Vec<_> = peer.gathered.iter().map(|it| it.kind).collect();
     for kind in [
         CandidateKind::Host,
@@ -86,10 +87,10 @@ fn no_address_of_this_machine_is_shown() {
 #[test]
 fn errors_name_no_address() {
     let mut sim = hidden(4);
-    sim.servers[0].1.refuse = Some((Method::BINDING, 420));
+    sim.wire.servers[0].1.refuse = Some((Method::BINDING, 420));
     sim.connect();
     sim.run(secs(10));
-    let events = sim.peers[0].events.iter();
+    let events = sim.ends[0].events.iter();
     let errors = events.filter_map(|event| match event {
         Event::CandidateError { code, from, .. } => Some((*code, *from)),
         _ => None,
@@ -105,15 +106,16 @@ fn names_lead_to_each_other() {
     sim.connect();
     sim.run(secs(10));
     assert!(sim.both_are(State::Completed), "{:?}", sim.states());
-    assert_eq!(sim.published, [ip("10.0.0.1"), ip("10.0.0.2")]);
+    let published = |sim: &Sim| sim.ends.each_ref().map(|it| it.published.clone());
+    assert_eq!(published(&sim), [[ip("10.0.0.1")], [ip("10.0.0.2")]]);
     for side in [0, 1] {
         sim.renew(side);
     }
     sim.exchange();
     sim.run(secs(10));
     assert!(sim.both_are(State::Completed), "{:?}", sim.states());
-    assert_eq!(sim.published.len(), 2);
-    let hosts = sim.peers[0].gathered.iter();
+    assert_eq!(published(&sim), [[ip("10.0.0.1")], [ip("10.0.0.2")]]);
+    let hosts = sim.ends[0].gathered.iter();
     let hosts = hosts.filter(|it| it.kind == CandidateKind::Host);
     let names: Vec<_> = hosts.map(|it| it.address.clone()).collect();
     assert_eq!(names.len(), 2);
@@ -124,13 +126,13 @@ fn names_lead_to_each_other() {
 #[test]
 fn what_has_no_name_is_not_used() {
     let mut sim = hidden(3);
-    sim.nameless = true;
-    sim.agent(0).set_servers(Vec::new());
+    sim.both(|it| it.nameless = true);
+    sim.ends[0].agent.set_servers(Vec::new());
     sim.connect();
     sim.run(secs(10));
-    let peer = &sim.peers[0];
+    let peer = &sim.ends[0];
     assert!(peer.gathered.is_empty());
     assert_eq!(peer.agent.gathering_state(), GatheringState::Complete);
     assert_eq!(peer.closed.len(), 1);
-    assert!(sim.sent.iter().all(|it| it.from != 0));
+    assert_eq!(sim.sent_by(0).count(), 0);
 }

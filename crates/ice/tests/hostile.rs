@@ -6,9 +6,10 @@ mod sim;
 use oxirtc_ice::{
     Address, Candidate, CandidateKind, Credentials, PairStats, Path, Protocol, State,
 };
+use oxirtc_netsim::{End, ms, secs};
 use oxirtc_stun::{Attribute, Builder, Class, IntegrityKey, Method, TransactionId};
 
-use crate::sim::{Sim, ip, ms, secs};
+use crate::sim::{Sides, Sim, ip};
 
 fn candidate(number: u32) -> Candidate {
     Candidate {
@@ -29,18 +30,18 @@ fn candidate(number: u32) -> Candidate {
 /// check each 50 ms leaves.
 #[test]
 fn ten_thousand_candidates_make_a_hundred_pairs() {
-    let mut sim = Sim::new(1);
-    sim.peers[0].addresses.push(ip("10.0.0.3"));
-    sim.trickle = false;
+    let mut sim = sim::new(1);
+    sim.wire.addresses[0].push(ip("10.0.0.3"));
+    sim.both(|it| it.trickle = false);
     sim.connect();
-    sim.up = [false, false];
+    sim.wire.up = [false, false];
     for number in 0..10_000 {
         sim.candidate(0, candidate(number));
     }
-    sim.sent.clear();
+    sim.forget_sent();
     sim.run(secs(60));
-    assert!(sim.agent(0).pairs().count() <= 100);
-    assert!(sim.agent(0).remote_candidates().count() <= 1000);
+    assert!(sim.ends[0].agent.pairs().count() <= 100);
+    assert!(sim.ends[0].agent.remote_candidates().count() <= 1000);
     let times: Vec<_> = sim.requests(0).iter().map(|sent| sent.at).collect();
     assert!(times.len() > 100);
     assert!(times.windows(2).all(|pair| pair[1] - pair[0] >= ms(50)));
@@ -48,7 +49,7 @@ fn ten_thousand_candidates_make_a_hundred_pairs() {
 
 /// Hands bytes to an agent that are no payload.
 fn input(sim: &mut Sim, side: usize, path: Path, bytes: &[u8]) {
-    let (now, peer) = (sim.now, &mut sim.peers[side]);
+    let (now, peer) = (sim.now, &mut sim.ends[side]);
     let mut sink = |_, _: &mut [u8]| panic!("that is no payload");
     let agent = &mut peer.transports[0].agent;
     agent.handle_datagram(now, &mut peer.set, path, &mut bytes.to_vec(), &mut sink);
@@ -95,9 +96,9 @@ impl Forged<'_> {
     }
 }
 
-fn pairs(sim: &mut Sim, side: usize) -> Vec<(Path, bool, u64)> {
+fn pairs(sim: &Sim, side: usize) -> Vec<(Path, bool, u64)> {
     let key = |pair: PairStats| (pair.pair.path, pair.nominated, pair.priority);
-    sim.agent(side).pairs().map(key).collect()
+    sim.ends[side].agent.pairs().map(key).collect()
 }
 
 const HIJACK: [Attribute<'static>; 3] = [
@@ -175,71 +176,68 @@ fn forgeries(local: &Credentials, remote: &Credentials) -> (Vec<Vec<u8>>, Vec<u8
 /// Known failure 16: twenty ways to forge a request change no pair.
 #[test]
 fn forged_requests_change_no_pair() {
-    let mut sim = Sim::new(2);
+    let mut sim = sim::new(2);
     sim.connect().run(secs(1));
     let nominated = sim.payload_path(0).unwrap();
     let [local, remote] = [
-        sim.peers[0].agent.local_credentials(),
-        sim.peers[1].agent.local_credentials(),
+        sim.ends[0].agent.local_credentials(),
+        sim.ends[1].agent.local_credentials(),
     ]
     .map(|credentials| credentials.unwrap().clone());
     let (cases, genuine) = forgeries(&local, &remote);
-    let before = pairs(&mut sim, 0);
+    let before = pairs(&sim, 0);
     let stranger = Path::udp(nominated.local, "203.0.113.66:6666".parse().unwrap());
     for (number, bytes) in cases.into_iter().enumerate() {
         for path in [stranger, nominated] {
             input(&mut sim, 0, path, &bytes);
             assert!(
-                sim.agent(0).control_way().is_none(),
+                sim.ends[0].agent.control_way().is_none(),
                 "case {number} was answered"
             );
-            assert_eq!(pairs(&mut sim, 0), before, "case {number}");
+            assert_eq!(pairs(&sim, 0), before, "case {number}");
         }
     }
     assert_eq!(sim.payload_path(0), Some(nominated));
     // The table is worth something only if the genuine one does make a pair.
     input(&mut sim, 0, stranger, &genuine);
-    let drops = sim.agent(0).stats().drops;
+    let drops = sim.ends[0].agent.stats().drops;
     assert!(drops.malformed > 0 && drops.unauthenticated > 0 && drops.unexpected > 0);
-    assert!(sim.agent(0).control_way().is_some());
+    assert!(sim.ends[0].agent.control_way().is_some());
 }
 
 /// All that two have sent comes once more, the last first, from where it came and from elsewhere: no pair changes, then or later.
 #[test]
 fn what_is_replayed_changes_no_pair() {
-    let mut sim = Sim::new(6);
+    let mut sim = sim::new(6);
     for (side, address) in [(0, "10.0.0.3"), (1, "10.0.0.4")] {
-        sim.peers[side].addresses.push(ip(address));
+        sim.wire.addresses[side].push(ip(address));
     }
     sim.connect().run(secs(2));
     assert!(sim.both_are(State::Completed));
     let paths = [0, 1].map(|side| sim.payload_path(side).unwrap());
-    let before = [0, 1].map(|side| pairs(&mut sim, side));
-    let sent: Vec<_> = sim.sent.drain(..).collect();
+    let before = [0, 1].map(|side| pairs(&sim, side));
+    let sent = sim.sent().to_vec();
+    sim.forget_sent();
     assert!(sent.len() > 10);
     for stranger in [false, true] {
         for sent in sent.iter().rev() {
-            let (mut local, mut remote) = (sent.path.remote, sent.path.local);
+            let from = sim::number(sent.from);
+            let (mut local, mut remote) = (sent.route.remote, sent.route.local);
             if stranger {
                 remote = "203.0.113.66:6666".parse().unwrap();
-                local = paths[1 - sent.from].local;
+                local = paths[1 - from].local;
             }
-            input(
-                &mut sim,
-                1 - sent.from,
-                Path::udp(local, remote),
-                &sent.bytes,
-            );
+            input(&mut sim, 1 - from, Path::udp(local, remote), &sent.datagram);
         }
         if !stranger {
-            assert_eq!([0, 1].map(|side| pairs(&mut sim, side)), before);
+            assert_eq!([0, 1].map(|side| pairs(&sim, side)), before);
         }
         for time in [ms(10), secs(1), secs(60)] {
             sim.run(time);
             let now = [0, 1].map(|side| sim.payload_path(side).unwrap());
             assert_eq!(now, paths, "{stranger} {time:?}");
             for (side, known) in before.iter().enumerate() {
-                let mut nominated = pairs(&mut sim, side).into_iter().filter(|it| it.1);
+                let mut nominated = pairs(&sim, side).into_iter().filter(|it| it.1);
                 assert!(
                     nominated.all(|it| known.contains(&it)),
                     "{stranger} {time:?}"
@@ -253,11 +251,11 @@ fn what_is_replayed_changes_no_pair() {
 /// USE-CANDIDATE behind the integrity does not count.
 #[test]
 fn attributes_behind_the_integrity_do_not_count() {
-    let mut sim = Sim::new(3);
-    sim.peers[0].addresses = vec![ip("10.0.0.1")];
+    let mut sim = sim::new(3);
+    sim.wire.addresses[0] = vec![ip("10.0.0.1")];
     sim.connect().run(secs(1));
-    let local = sim.agent(1).local_credentials().unwrap().clone();
-    let remote = sim.agent(0).local_credentials().unwrap().clone();
+    let local = sim.ends[1].agent.local_credentials().unwrap().clone();
+    let remote = sim.ends[0].agent.local_credentials().unwrap().clone();
     let name = format!("{}:{}", local.ufrag, remote.ufrag);
     let bytes = Forged {
         class: Class::Request,
@@ -295,11 +293,11 @@ fn every_class_in_every_state() {
         },
     ];
     for stage in stages {
-        let mut sim = Sim::new(4);
+        let mut sim = sim::new(4);
         stage(&mut sim);
-        sim.flush();
+        sim.settle();
         let state = sim.states()[0];
-        let local = sim.peers[0]
+        let local = sim.ends[0]
             .gathered
             .first()
             .and_then(Candidate::socket_address);
@@ -308,7 +306,7 @@ fn every_class_in_every_state() {
         let known = sim
             .requests(0)
             .first()
-            .map(|sent| sent.bytes[8..20].to_vec());
+            .map(|sent| sent.datagram[8..20].to_vec());
         for kind in 0..=u8::MAX {
             for id in [known.clone(), Some(vec![3; 12])].into_iter().flatten() {
                 let mut bytes = vec![kind & 1, kind, 0, 0, 0x21, 0x12, 0xa4, 0x42];
@@ -327,7 +325,7 @@ fn every_class_in_every_state() {
 /// Known failure 15.
 #[test]
 fn payload_of_strangers_is_dropped() {
-    let mut sim = Sim::new(5);
+    let mut sim = sim::new(5);
     sim.connect().run(secs(1));
     let before = sim.payload_path(0).unwrap();
     let local = before.local;
@@ -335,7 +333,7 @@ fn payload_of_strangers_is_dropped() {
     for first in [20_u8, 22, 63, 64, 128, 191, 255] {
         input(&mut sim, 0, stranger, &[first; 50]);
     }
-    assert_eq!(sim.agent(0).stats().drops.payload, 7);
+    assert_eq!(sim.ends[0].agent.stats().drops.payload, 7);
     assert_eq!(sim.payload_path(0), Some(before));
     assert!(sim.both_are(State::Completed));
 }
@@ -343,21 +341,21 @@ fn payload_of_strangers_is_dropped() {
 /// Who repeats one request from a thousand addresses takes no place that the peer's next address, or its next candidate, would need.
 #[test]
 fn a_request_from_everywhere_takes_no_place() {
-    let mut sim = Sim::new(9);
+    let mut sim = sim::new(9);
     sim.connect();
     sim.run_until(secs(10), |sim| sim.both_are(State::Completed));
     let request = sim.requests(0)[0];
-    let (bytes, local) = (request.bytes.clone(), request.path.remote);
+    let (bytes, local) = (request.datagram.clone(), request.route.remote);
     for port in 1000..3100 {
         let remote = (ip("203.0.113.5"), port).into();
-        sim.deliver(1, Path::udp(local, remote), bytes.clone());
-        sim.flush();
+        sim.deliver(End::B, Path::udp(local, remote), bytes.clone());
+        sim.settle();
     }
-    let listed = sim.agent(1).remote_candidates().count();
+    let listed = sim.ends[1].agent.remote_candidates().count();
     assert!(listed < 300, "{listed}");
     sim.run(secs(100));
     let inside = sim.payload_path(0).unwrap().local;
-    sim.mapped = Some((inside, "198.51.100.9:999".parse().unwrap()));
+    sim.wire.mapped = Some((inside, "198.51.100.9:999".parse().unwrap()));
     sim.run(secs(60));
     assert!(sim.both_are(State::Completed), "{:?}", sim.states());
     let mapped = sim.payload_path(1).unwrap().remote;

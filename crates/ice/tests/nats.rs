@@ -7,9 +7,9 @@ use std::net::Ipv4Addr;
 use oxirtc_ice::{
     Address, CandidateKind, Config, IpHandling, RelayCredentials, RelayProtocol, Server, ServerKind,
 };
-use oxirtc_netsim::{Link, Nat, NatKind, Network};
+use oxirtc_netsim::{Link, Nat, NatKind, Network, ms, secs};
 
-use crate::sim::{Sim, ip, ms, secs, server};
+use crate::sim::{Sides, Sim, ip, server};
 
 /// What stands before an end; `None` is nothing.
 type Kind = Option<NatKind>;
@@ -25,10 +25,10 @@ const KINDS: [Kind; 5] = [
 /// Two agents in this network, with a server on the outside.
 fn between(seed: u64, mut network: Network, config: &Config) -> Sim {
     network.add_node(&[ip("192.0.2.1"), ip("198.51.100.1")]);
-    let mut sim = Sim::with(seed, [config.clone(), config.clone()]);
-    sim.network = Some(network);
+    let mut sim = sim::with(seed, [config.clone(), config.clone()]);
+    sim.wire.network = Some(network);
     let address = "192.0.2.1:3478".parse().unwrap();
-    sim.servers.push((address, server::Server::new()));
+    sim.wire.servers.push((address, server::Server::new()));
     let server = Server {
         url: "turn:192.0.2.1".into(),
         host: Address::Ip(address.ip()),
@@ -42,7 +42,7 @@ fn between(seed: u64, mut network: Network, config: &Config) -> Sim {
         },
     };
     for side in [0, 1] {
-        sim.agent(side).set_servers(vec![server.clone()]);
+        sim.ends[side].agent.set_servers(vec![server.clone()]);
     }
     sim
 }
@@ -57,9 +57,9 @@ fn is_relayed(sim: &mut Sim) -> bool {
     }
     sim.run(secs(1));
     for side in [0, 1] {
-        assert_eq!(sim.peers[side].received, [[22, 1, 2, 3]]);
+        assert_eq!(sim.ends[side].received, [[22, 1, 2, 3]]);
     }
-    let pair = sim.peers[0].agent.selected_pair().unwrap();
+    let pair = sim.ends[0].agent.selected_pair().unwrap();
     [pair.local.kind, pair.remote.kind].contains(&CandidateKind::Relayed)
 }
 

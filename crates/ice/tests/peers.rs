@@ -10,13 +10,13 @@ use oxirtc_ice::{
     GenerationId, Interface, Obstacle, PairState, Path, Plan, Protocol, RemoteIce, Request,
     RequestId, Role, State, TcpType,
 };
-use oxirtc_netsim::for_each_seed;
+use oxirtc_netsim::{for_each_seed, ms, secs};
 use oxirtc_stun::{
     Attribute, AttributeType, Builder, Class, ErrorCode, IntegrityKey, Message, Method,
     RawAttribute, TransactionId,
 };
 
-use crate::sim::{Sim, ip, ms, secs, told};
+use crate::sim::{Sides, ip, told};
 
 /// An agent whose peer is written by hand.
 struct Bench {
@@ -490,7 +490,7 @@ fn asymmetric_answers_fail_the_pair() {
 #[test]
 fn trickle_in_any_order() {
     for_each_seed(50, |seed| {
-        let mut sim = Sim::new(seed);
+        let mut sim = sim::new(seed);
         let mut steps: Vec<u64> = (0..4).collect();
         steps.sort_by_key(|step| (step * 7 + seed * 13) % 11);
         for step in steps {
@@ -498,7 +498,7 @@ fn trickle_in_any_order() {
                 0 | 1 => sim.gather(usize::try_from(step).unwrap()),
                 _ => sim.tell_credentials(usize::try_from(step - 2).unwrap()),
             }
-            sim.flush();
+            sim.settle();
             sim.run(ms(seed * 3));
         }
         sim.run_until(secs(3), |sim| sim.both_are(State::Completed));

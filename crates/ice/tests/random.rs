@@ -5,9 +5,9 @@ mod sim;
 use std::net::SocketAddr;
 
 use oxirtc_ice::{Address, Candidate, CandidateKind, Path, Protocol, Role};
-use oxirtc_netsim::for_each_seed;
+use oxirtc_netsim::{End, for_each_seed, ms};
 
-use crate::sim::{Sim, ip, ms};
+use crate::sim::{Sides, Sim, ip};
 
 fn any_candidate(value: u64) -> Candidate {
     let [a, b, c, d, ..] = value.to_be_bytes();
@@ -45,7 +45,7 @@ fn step(sim: &mut Sim, value: u64) {
         2 => sim.gather(side),
         3 => {
             let own = ip(&format!("10.0.0.{}", side + 1));
-            sim.peers[side].addresses = match some % 16 {
+            sim.wire.addresses[side] = match some % 16 {
                 0 => vec![],
                 1 => vec![ip("fe80::1")],
                 2..9 => vec![own, ip("fe80::1")],
@@ -53,19 +53,19 @@ fn step(sim: &mut Sim, value: u64) {
             };
         }
         4..=6 => {
-            let candidate = any_candidate(sim.random());
+            let candidate = any_candidate(sim.wire.random());
             sim.candidate(side, candidate);
         }
         7 => sim.end_of_candidates(side),
         8 if some.is_multiple_of(8) => sim.set_role(side, Role::Controlling),
         9 if some.is_multiple_of(8) => sim.set_role(side, Role::Controlled),
-        10 => sim.up[side] = !some.is_multiple_of(4),
+        10 => sim.wire.up[side] = !some.is_multiple_of(4),
         11 => {
             // Something that passed before, again, as it was or broken, from here or there.
-            let count = sim.sent.len();
+            let count = sim.sent().len();
             let at = usize::try_from(some).unwrap_or(0) % count.max(1);
-            if let Some(old) = sim.sent.get(at) {
-                let (from, mut path, mut bytes) = (old.from, old.path, old.bytes.clone());
+            if let Some(old) = sim.sent().get(at) {
+                let (from, mut path, mut bytes) = (old.from, old.route, old.datagram.clone());
                 let spot = usize::try_from(some >> 20).unwrap_or(0) % bytes.len();
                 if some.is_multiple_of(3) {
                     bytes[spot] ^= 1 << (some % 8);
@@ -73,17 +73,14 @@ fn step(sim: &mut Sim, value: u64) {
                 if some.is_multiple_of(5) {
                     path.local = SocketAddr::new(ip("10.7.7.7"), 7);
                 }
-                sim.carry(from, path, bytes);
+                sim.carry(sim::number(from), path, bytes);
             }
         }
         12 => {
-            let first = sim.peers[side]
-                .gathered
-                .first()
-                .and_then(Candidate::socket_address);
-            if let Some(local) = first {
+            let first = sim.ends[side].gathered.first();
+            if let Some(local) = first.and_then(Candidate::socket_address) {
                 let path = Path::udp(local, SocketAddr::new(ip("10.3.3.3"), 3));
-                sim.deliver(side, path, some.to_be_bytes().to_vec());
+                sim.deliver(End::BOTH[side], path, some.to_be_bytes().to_vec());
             }
         }
         14 if some.is_multiple_of(4) => {
@@ -100,8 +97,8 @@ fn step(sim: &mut Sim, value: u64) {
             sim.run(ms(some % 400));
         }
     }
-    sim.flush();
-    for peer in &mut sim.peers {
+    sim.settle();
+    for peer in &mut sim.ends {
         assert!(peer.agent.pairs().count() <= 100);
         assert!(
             peer.transports[0]
@@ -113,8 +110,10 @@ fn step(sim: &mut Sim, value: u64) {
         peer.received.clear();
         peer.gathered.truncate(20);
     }
-    let excess = sim.sent.len().saturating_sub(200);
-    sim.sent.drain(..excess);
+    let excess = sim.sent().len().saturating_sub(200);
+    sim.sent
+        .iter_mut()
+        .for_each(|sent| drop(sent.drain(..excess)));
 }
 
 /// A hundred thousand steps: no panic, polling ends, no timer stands in the past.
@@ -122,16 +121,16 @@ fn step(sim: &mut Sim, value: u64) {
 fn nothing_upsets_the_agents() {
     let (mut runs, mut sent) = (0, 0);
     for_each_seed(100, |seed| {
-        let mut sim = Sim::new(1 + seed);
-        sim.trickle = seed.is_multiple_of(2);
+        let mut sim = sim::new(1 + seed);
+        sim.both(|it| it.trickle = seed.is_multiple_of(2));
         if !seed.is_multiple_of(4) {
             sim.connect().run(ms(200));
         }
         for _ in 0..1000 {
-            let value = sim.random();
+            let value = sim.wire.random();
             step(&mut sim, value);
         }
-        sent += sim.agent(0).stats().responses_received;
+        sent += sim.ends[0].agent.stats().responses_received;
         sim.close(0);
         sim.run(ms(100_000));
         runs += 1;

@@ -2,11 +2,12 @@
 mod sim;
 
 use oxirtc_ice::{Credentials, Error, Event, Generation, Plan, State};
+use oxirtc_netsim::{ms, secs};
 
-use crate::sim::{Sim, ip, ms, secs, told};
+use crate::sim::{Sides, Sim, ip, told};
 
 fn connected(seed: u64) -> Sim {
-    let mut sim = Sim::new(seed);
+    let mut sim = sim::new(seed);
     sim.connect();
     sim.run_until(secs(5), |sim| sim.both_are(State::Completed));
     sim
@@ -19,7 +20,7 @@ fn payload_goes_on_during_a_restart() {
     let path = sim.payload_path(0);
     sim.renew(0);
     sim.gather(0);
-    sim.flush();
+    sim.settle();
     // [5.6.4-07]: completed becomes connected.
     assert_eq!(sim.states()[0], State::Connected);
     // The answer takes 40 s: consent runs on with the old credentials on both sides.
@@ -35,8 +36,8 @@ fn payload_goes_on_during_a_restart() {
     sim.run_until(secs(5), |sim| sim.both_are(State::Completed));
     sim.send_payload(1, b"\x80after");
     sim.run(secs(60));
-    assert_eq!(sim.peers[1].received, [b"\x80during"]);
-    assert_eq!(sim.peers[0].received, [b"\x80after"]);
+    assert_eq!(sim.ends[1].received, [b"\x80during"]);
+    assert_eq!(sim.ends[0].received, [b"\x80after"]);
     let states = sim.history(0);
     assert!(!states.contains(&State::Disconnected) && !states.contains(&State::Failed));
     assert_eq!(
@@ -46,7 +47,7 @@ fn payload_goes_on_during_a_restart() {
             .count(),
         1
     );
-    assert!(sim.peers[0].closed.is_empty(), "sockets are used again");
+    assert!(sim.ends[0].closed.is_empty(), "sockets are used again");
 }
 
 /// W3C §5.6: the pair is one of candidates, and those of another generation are others, although their addresses are the same.
@@ -54,7 +55,7 @@ fn payload_goes_on_during_a_restart() {
 fn the_pair_of_a_restart_is_told() {
     let mut sim = connected(7);
     let told = |sim: &Sim| {
-        let events = sim.peers[0].events.iter();
+        let events = sim.ends[0].events.iter();
         let pairs = events.filter_map(|event| match event {
             Event::PairChanged(pair) => Some(pair.clone()),
             _ => None,
@@ -71,7 +72,7 @@ fn the_pair_of_a_restart_is_told() {
     assert_eq!(pairs.len(), 2, "{pairs:?}");
     assert_eq!(pairs[0].path, pairs[1].path);
     let ufrags = |at: usize| [&pairs[at].local_ufrag, &pairs[at].remote_ufrag];
-    let now = [&sim.peers[0].local.ufrag, &sim.peers[1].local.ufrag];
+    let now = [&sim.ends[0].local.ufrag, &sim.ends[1].local.ufrag];
     assert_eq!(ufrags(1), now);
     assert!(ufrags(0)[0] != now[0] && ufrags(0)[1] != now[1]);
 }
@@ -89,13 +90,13 @@ fn generations_share_a_path() {
     sim.run(secs(10));
     assert_eq!(sim.payload_path(0), Some(path));
     let count = |sim: &Sim, event: &Event| {
-        let events = sim.peers[0].events.iter();
+        let events = sim.ends[0].events.iter();
         events.filter(|it| *it == event).count()
     };
     assert_eq!(count(&sim, &Event::PathValidated(path)), 1);
     assert_eq!(count(&sim, &Event::PathReleased(path)), 0);
     sim.close(0);
-    sim.flush();
+    sim.settle();
     assert_eq!(count(&sim, &Event::PathReleased(path)), 1);
 }
 
@@ -105,7 +106,7 @@ fn a_path_belongs_to_any_generation() {
     let mut sim = connected(9);
     let path = sim.payload_path(0).unwrap();
     let released = |sim: &Sim, is: &dyn Fn(oxirtc_ice::Path) -> bool| {
-        let events = sim.peers[0].events.iter();
+        let events = sim.ends[0].events.iter();
         let paths = events.filter_map(|event| match event {
             Event::PathReleased(path) => Some(*path),
             _ => None,
@@ -113,7 +114,7 @@ fn a_path_belongs_to_any_generation() {
         paths.filter(|path| is(*path)).count()
     };
     // The new generation knows of no candidate.
-    sim.trickle = false;
+    sim.both(|it| it.trickle = false);
     for side in [0, 1] {
         sim.renew(side);
     }
@@ -123,14 +124,14 @@ fn a_path_belongs_to_any_generation() {
     assert_eq!(released(&sim, &|it| it == path), 0);
     // The new one has a pair from an address that the old one, which makes no pairs any more, has not.
     let later = ip("10.0.0.9");
-    sim.peers[0].addresses.push(later);
+    sim.wire.addresses[0].push(later);
     sim.tell_interfaces(0);
-    let far = sim.peers[1].gathered.last().unwrap().clone();
+    let far = sim.ends[1].gathered.last().unwrap().clone();
     sim.candidate(0, far);
     let mut held = 0;
     for _ in 0..30 {
         sim.run(ms(100));
-        let events = sim.peers[0].events.iter();
+        let events = sim.ends[0].events.iter();
         let validated = events.filter(
             |event| matches!(event, Event::PathValidated(path) if path.local.ip() == later),
         );
@@ -147,16 +148,16 @@ fn old_credentials_are_answered_until_selection() {
     let old = sim
         .requests(1)
         .last()
-        .map(|sent| (sent.path, sent.bytes.clone()));
+        .map(|sent| (sent.route, sent.datagram.clone()));
     let (path, request) = old.unwrap();
     sim.renew(0);
     sim.gather(0);
-    sim.flush();
+    sim.settle();
     let answered = |sim: &mut Sim| {
-        let before = sim.agent(0).stats().responses_sent;
+        let before = sim.ends[0].agent.stats().responses_sent;
         sim.carry(1, path, request.clone());
         sim.run(ms(10));
-        sim.agent(0).stats().responses_sent > before
+        sim.ends[0].agent.stats().responses_sent > before
     };
     assert!(answered(&mut sim));
     sim.tell_credentials(0);
@@ -168,16 +169,16 @@ fn old_credentials_are_answered_until_selection() {
     assert!(answered(&mut sim));
     sim.run(secs(2));
     assert!(!answered(&mut sim));
-    assert!(sim.agent(0).stats().drops.unauthenticated > 0);
+    assert!(sim.ends[0].agent.stats().drops.unauthenticated > 0);
 }
 
 /// [5.6.4-07]: failed becomes checking, and connects again.
 #[test]
 fn a_restart_leads_out_of_failure() {
     let mut sim = connected(3);
-    sim.up = [false, false];
+    sim.wire.up = [false, false];
     sim.run_until(secs(40), |sim| sim.both_are(State::Failed));
-    sim.up = [true, true];
+    sim.wire.up = [true, true];
     sim.renew(0);
     assert_eq!(sim.states()[0], State::Checking);
     sim.tell_credentials(0);
@@ -193,10 +194,10 @@ fn a_restart_leads_out_of_failure() {
 fn a_restart_moves_to_new_addresses() {
     let mut sim = connected(4);
     let old = sim.payload_path(0).unwrap();
-    sim.peers[0].addresses = vec![ip("10.0.0.9")];
+    sim.wire.addresses[0] = vec![ip("10.0.0.9")];
     sim.renew(0);
-    sim.flush();
-    assert_eq!(sim.peers[0].closed, [old.local]);
+    sim.settle();
+    assert_eq!(sim.ends[0].closed, [old.local]);
     assert_eq!(sim.payload_path(0), None);
     assert_eq!(sim.states()[0], State::Checking);
     sim.tell_credentials(0);
@@ -205,7 +206,7 @@ fn a_restart_moves_to_new_addresses() {
     sim.run(secs(5));
     let new = sim.payload_path(0).unwrap();
     assert_eq!(new.local.ip(), ip("10.0.0.9"));
-    assert!(sim.peers[0].events.contains(&Event::PathReleased(old)));
+    assert!(sim.ends[0].events.contains(&Event::PathReleased(old)));
 }
 
 /// A rollback is the plan without what was open: the old generation was not touched.
@@ -213,16 +214,16 @@ fn a_restart_moves_to_new_addresses() {
 fn rollback_leaves_the_old_generation() {
     for side in [0, 1] {
         let mut sim = connected(5);
-        let old = sim.peers[0].local.clone();
-        let old_remote = sim.peers[0].remote.clone();
+        let old = sim.ends[0].local.clone();
+        let old_remote = sim.ends[0].remote.clone();
         if side == 0 {
             sim.renew(0);
-            sim.peers[0].local = old;
+            sim.ends[0].local = old;
         } else {
             let other = Credentials::new("otherone", "otherotherotherotherother");
-            sim.peers[0].remote = Some(told(&other));
+            sim.ends[0].remote = Some(told(&other));
             sim.gather(0);
-            sim.peers[0].remote = old_remote;
+            sim.ends[0].remote = old_remote;
         }
         sim.gather(0);
         assert_eq!(sim.states()[0], State::Completed);
@@ -255,12 +256,12 @@ fn at_most_one_old_generation_is_kept() {
 #[test]
 fn an_unanswered_restart_fails() {
     let mut sim = connected(7);
-    sim.up = [false, false];
+    sim.wire.up = [false, false];
     sim.renew(0);
     sim.gather(0);
     let took = sim.run_until(secs(60), |sim| sim.states()[0] == State::Failed);
     assert!(took >= secs(30), "{took:?}");
-    sim.up = [true, true];
+    sim.wire.up = [true, true];
     sim.tell_credentials(0);
     sim.renew(1);
     sim.tell_credentials(1);
@@ -273,7 +274,7 @@ fn an_unanswered_restart_fails() {
 fn bad_credentials_change_nothing() {
     let mut sim = connected(8);
     let bad = Credentials::new("abc", "short");
-    let good = sim.peers[0].plan.clone();
+    let good = sim.ends[0].plan.clone();
     let stable = good.stable.clone().unwrap();
     let generation = |local: &Credentials, remote: &Credentials| Generation {
         local: local.clone(),
@@ -283,7 +284,7 @@ fn bad_credentials_change_nothing() {
         generation(&bad, &stable.local),
         generation(&stable.local, &bad),
     ] {
-        let (now, peer) = (sim.now, &mut sim.peers[0]);
+        let (now, peer) = (sim.now, &mut sim.ends[0]);
         let plan = Plan {
             open: Some(open),
             ..good.clone()
@@ -311,8 +312,8 @@ fn a_hundred_restarts_lose_nothing() {
             sim.run(ms(10));
         }
         sim.run(secs(3));
-        sim.sent.clear();
+        sim.forget_sent();
     }
-    assert_eq!(sim.peers[1].received.len(), 2000);
-    assert_eq!(sim.agent(0).pairs().count(), 1);
+    assert_eq!(sim.ends[1].received.len(), 2000);
+    assert_eq!(sim.ends[0].agent.pairs().count(), 1);
 }

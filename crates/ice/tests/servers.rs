@@ -8,10 +8,10 @@ use oxirtc_ice::{
     Address, Candidate, CandidateKind, Event, GatheringState, GenerationId, Path, Protocol,
     RelayCredentials, RelayProtocol, Server, ServerKind, State, TcpType, TransportPolicy,
 };
-use oxirtc_netsim::for_each_seed;
+use oxirtc_netsim::{End, for_each_seed, ms, secs};
 use oxirtc_stun::Method;
 
-use crate::sim::{Sim, ip, ms, secs, server};
+use crate::sim::{Sides, Sim, ip, server};
 
 fn at(text: &str) -> SocketAddr {
     text.parse().unwrap()
@@ -46,10 +46,10 @@ const STUN: &str = "192.0.2.1:3478";
 
 /// Two peers and a server that both use.
 fn with_server(seed: u64, of: Server) -> Sim {
-    let mut sim = Sim::new(seed);
-    sim.servers.push((at(STUN), server::Server::new()));
+    let mut sim = sim::new(seed);
+    sim.wire.servers.push((at(STUN), server::Server::new()));
     for side in [0, 1] {
-        sim.agent(side).set_servers(vec![of.clone()]);
+        sim.ends[side].agent.set_servers(vec![of.clone()]);
     }
     sim
 }
@@ -57,13 +57,15 @@ fn with_server(seed: u64, of: Server) -> Sim {
 fn relay_only(seed: u64, protocol: RelayProtocol) -> Sim {
     let mut sim = with_server(seed, turn("192.0.2.1", protocol, "secret"));
     for side in [0, 1] {
-        sim.agent(side).set_transport_policy(TransportPolicy::Relay);
+        sim.ends[side]
+            .agent
+            .set_transport_policy(TransportPolicy::Relay);
     }
     sim
 }
 
 fn errors(sim: &Sim, side: usize) -> Vec<(u16, String)> {
-    let events = sim.peers[side].events.iter();
+    let events = sim.ends[side].events.iter();
     let errors = events.filter_map(|event| match event {
         Event::CandidateError { code, url, .. } => Some((*code, url.clone())),
         _ => None,
@@ -72,11 +74,11 @@ fn errors(sim: &Sim, side: usize) -> Vec<(u16, String)> {
 }
 
 fn kinds(sim: &Sim, side: usize) -> Vec<CandidateKind> {
-    sim.peers[side].gathered.iter().map(|it| it.kind).collect()
+    sim.ends[side].gathered.iter().map(|it| it.kind).collect()
 }
 
 fn bindings(sim: &Sim) -> usize {
-    let requests = &sim.servers[0].1.requests;
+    let requests = &sim.wire.servers[0].1.requests;
     requests
         .iter()
         .filter(|(method, _)| *method == Method::BINDING)
@@ -89,8 +91,8 @@ fn exchange_payload(sim: &mut Sim) {
     }
     sim.run(secs(1));
     for side in [0, 1] {
-        assert_eq!(sim.peers[side].received, [[22, 1, 2, 3, 4]]);
-        sim.peers[side].received.clear();
+        assert_eq!(sim.ends[side].received, [[22, 1, 2, 3, 4]]);
+        sim.ends[side].received.clear();
     }
 }
 
@@ -98,7 +100,7 @@ fn exchange_payload(sim: &mut Sim) {
 #[test]
 fn a_mapping_becomes_a_candidate() {
     let mut sim = with_server(1, stun("stun:a", "192.0.2.1"));
-    let sees = &mut sim.servers[0].1.sees;
+    let sees = &mut sim.wire.servers[0].1.sees;
     sees.insert(ip("10.0.0.1"), ip("203.0.113.1"));
     sim.connect();
     sim.run(secs(1));
@@ -106,7 +108,7 @@ fn a_mapping_becomes_a_candidate() {
         kinds(&sim, 0),
         [CandidateKind::Host, CandidateKind::ServerReflexive]
     );
-    let [host, mapped] = &sim.peers[0].gathered[..] else {
+    let [host, mapped] = &sim.ends[0].gathered[..] else {
         panic!("two candidates");
     };
     assert_eq!(mapped.address, Address::Ip(ip("203.0.113.1")));
@@ -117,34 +119,34 @@ fn a_mapping_becomes_a_candidate() {
         Event::CandidateGathered { candidate, url, .. } if candidate == mapped => url.clone(),
         _ => None,
     };
-    assert_eq!(sim.peers[0].events.iter().find_map(url).unwrap(), "stun:a");
+    assert_eq!(sim.ends[0].events.iter().find_map(url).unwrap(), "stun:a");
     // RFC 8445 §5.1.3: without a NAT there is nothing to tell.
     assert_eq!(kinds(&sim, 1), [CandidateKind::Host]);
     assert!(sim.both_are(State::Completed) && errors(&sim, 1).is_empty());
     let complete = Event::GatheringStateChanged(GatheringState::Complete);
-    let place = |it: &Event| sim.peers[0].events.iter().position(|other| other == it);
-    assert!(place(&complete) > sim.peers[0].events.iter().position(|it| url(it).is_some()));
+    let place = |it: &Event| sim.ends[0].events.iter().position(|other| other == it);
+    assert!(place(&complete) > sim.ends[0].events.iter().position(|it| url(it).is_some()));
 }
 
 /// RFC 8445 §5.1.1.2: each address asks each server. What two of them say alike is told once.
 #[test]
 fn each_address_asks_each_server() {
-    let mut sim = Sim::new(34);
+    let mut sim = sim::new(34);
     let hosts = ["192.0.2.1", "192.0.2.2"];
     for host in hosts {
         let mut server = server::Server::new();
         for (inside, outside) in [("10.0.0.1", "203.0.113.1"), ("10.0.0.8", "203.0.113.8")] {
             server.sees.insert(ip(inside), ip(outside));
         }
-        sim.servers.push((at(&format!("{host}:3478")), server));
+        sim.wire.servers.push((at(&format!("{host}:3478")), server));
     }
-    sim.peers[0].addresses.push(ip("10.0.0.8"));
+    sim.wire.addresses[0].push(ip("10.0.0.8"));
     let servers = hosts.map(|host| stun(&format!("stun:{host}"), host));
-    sim.agent(0).set_servers(servers.to_vec());
+    sim.ends[0].agent.set_servers(servers.to_vec());
     sim.connect();
     sim.run(secs(2));
     let mapped = |it: &&Candidate| it.kind == CandidateKind::ServerReflexive;
-    let mapped = sim.peers[0].gathered.iter().filter(mapped);
+    let mapped = sim.ends[0].gathered.iter().filter(mapped);
     let mut told: Vec<_> = mapped
         .map(|it| (it.socket_address().unwrap().ip(), it.related.unwrap().ip()))
         .collect();
@@ -154,7 +156,7 @@ fn each_address_asks_each_server() {
         (ip("203.0.113.8"), ip("10.0.0.8")),
     ];
     assert_eq!(told, expected);
-    for (_, server) in &sim.servers {
+    for (_, server) in &sim.wire.servers {
         let asked = server.requests.iter();
         let asked = asked.filter(|it| it.0 == Method::BINDING).count();
         assert_eq!(asked, 2, "from each address");
@@ -179,23 +181,23 @@ fn a_redirection_is_followed_over_another_stream() {
         ),
     ] {
         let mut sim = with_server(35, turn("turn.example", protocol, "secret"));
-        sim.names
-            .insert("turn.example".into(), vec![ip("192.0.2.1")]);
-        sim.servers[0].1.redirect = vec![second];
-        sim.servers[0].1.domain = domain;
-        sim.servers.push((second, server::Server::new()));
-        sim.apart = true;
+        sim.name("turn.example", ip("192.0.2.1"));
+        sim.wire.servers[0].1.redirect = vec![second];
+        sim.wire.servers[0].1.domain = domain;
+        sim.wire.servers.push((second, server::Server::new()));
+        sim.wire.apart = true;
         sim.connect();
         sim.run_until(secs(5), |sim| sim.both_are(State::Connected));
         let [at_first, at_second] = names;
         let expected = [(at(STUN), at_first), (second, at_second)];
         for place in &expected {
-            let count = sim.connects.iter().filter(|it| *it == place).count();
+            let connects = sim.ends.iter().flat_map(|it| &it.connects);
+            let count = connects.filter(|it| *it == place).count();
             assert_eq!(count, 2, "of each side");
         }
-        assert!(sim.servers[0].1.allocations.is_empty());
-        assert_eq!(sim.servers[1].1.allocations.len(), 2);
-        assert_eq!(sim.peers[0].closed.len(), 1, "the first stream");
+        assert!(sim.wire.servers[0].1.allocations.is_empty());
+        assert_eq!(sim.wire.servers[1].1.allocations.len(), 2);
+        assert_eq!(sim.ends[0].closed.len(), 1, "the first stream");
         exchange_payload(&mut sim);
     }
 }
@@ -204,11 +206,11 @@ fn a_redirection_is_followed_over_another_stream() {
 #[test]
 fn a_relays_server_tells_the_mapping_as_well() {
     let mut sim = with_server(17, turn("192.0.2.1", RelayProtocol::Udp, "secret"));
-    let sees = &mut sim.servers[0].1.sees;
+    let sees = &mut sim.wire.servers[0].1.sees;
     sees.insert(ip("10.0.0.1"), ip("203.0.113.1"));
     sim.connect();
     sim.run(secs(1));
-    let mapped = sim.peers[0]
+    let mapped = sim.ends[0]
         .gathered
         .iter()
         .find(|it| it.kind == CandidateKind::ServerReflexive);
@@ -221,15 +223,15 @@ fn a_relays_server_tells_the_mapping_as_well() {
 #[test]
 fn a_silent_server_is_not_waited_for() {
     let mut sim = with_server(2, stun("stun:a", "192.0.2.1"));
-    sim.servers[0].1.silent = true;
-    for (peer, second) in sim.peers.iter_mut().zip(["10.0.1.1", "10.0.1.2"]) {
-        peer.addresses.push(ip(second));
+    sim.wire.servers[0].1.silent = true;
+    for (side, second) in ["10.0.1.1", "10.0.1.2"].iter().enumerate() {
+        sim.wire.addresses[side].push(ip(second));
     }
     sim.connect();
     let took = sim.run_until(secs(1), |sim| sim.both_are(State::Connected));
     assert!(took <= ms(300), "{took:?}");
     let took = sim.run_until(secs(15), |sim| {
-        sim.peers[0].agent.gathering_state() == GatheringState::Complete
+        sim.ends[0].agent.gathering_state() == GatheringState::Complete
     });
     assert!(took <= secs(10), "{took:?}");
     // [4.8.3-01] Once, however many addresses it was asked from.
@@ -242,12 +244,12 @@ fn a_silent_server_is_not_waited_for() {
 #[test]
 fn the_code_of_a_server_is_told() {
     let mut sim = with_server(3, stun("stun:a", "192.0.2.1"));
-    sim.servers[0].1.refuse = Some((Method::BINDING, 420));
-    sim.peers[0].addresses.push(ip("10.0.0.8"));
+    sim.wire.servers[0].1.refuse = Some((Method::BINDING, 420));
+    sim.wire.addresses[0].push(ip("10.0.0.8"));
     sim.connect();
     sim.run(secs(2));
     assert_eq!(errors(&sim, 0), [(420, "stun:a".to_owned())]);
-    let gathered = sim.peers[0].agent.gathering_state();
+    let gathered = sim.ends[0].agent.gathering_state();
     assert_eq!(gathered, GatheringState::Complete);
 }
 
@@ -256,7 +258,7 @@ fn the_code_of_a_server_is_told() {
 fn an_address_that_is_none_is_not_told() {
     for trap in ["0.0.0.0", "127.0.0.1", "224.0.0.1", "255.255.255.255"] {
         let mut sim = with_server(4, stun("stun:a", "192.0.2.1"));
-        sim.servers[0].1.sees.insert(ip("10.0.0.1"), ip(trap));
+        sim.wire.servers[0].1.sees.insert(ip("10.0.0.1"), ip(trap));
         sim.connect();
         sim.run(secs(1));
         assert_eq!(kinds(&sim, 0), [CandidateKind::Host], "{trap}");
@@ -268,18 +270,14 @@ fn an_address_that_is_none_is_not_told() {
 #[test]
 fn mappings_are_kept_until_a_pair_is_nominated() {
     let mut sim = with_server(5, stun("stun:a", "192.0.2.1"));
-    sim.trickle = false;
+    sim.both(|it| it.trickle = false);
     sim.connect();
     sim.run(secs(61));
     assert_eq!(bindings(&sim), 10, "one at once, four in a minute, of each");
-    let told = sim.peers[1].gathered[0].clone();
+    let told = sim.ends[1].gathered[0].clone();
     sim.candidate(0, told);
     sim.run(secs(2));
-    assert!(
-        sim.peers
-            .iter()
-            .all(|it| it.agent.selected_pair().is_some())
-    );
+    assert!(sim.ends.iter().all(|it| it.agent.selected_pair().is_some()));
     let before = bindings(&sim);
     sim.run(secs(120));
     assert_eq!(bindings(&sim), before);
@@ -293,15 +291,14 @@ fn mappings_are_kept_until_a_pair_is_nominated() {
 #[test]
 fn a_server_with_a_name_is_resolved() {
     let mut sim = with_server(6, stun("stun:stun.example", "stun.example"));
-    sim.names
-        .insert("stun.example".into(), vec![ip("192.0.2.1")]);
-    sim.servers[0]
+    sim.name("stun.example", ip("192.0.2.1"));
+    sim.wire.servers[0]
         .1
         .sees
         .insert(ip("10.0.0.1"), ip("203.0.113.1"));
     sim.connect();
     sim.run(secs(1));
-    assert_eq!(sim.asked, ["stun.example", "stun.example"]);
+    assert_eq!(sim.asked(), ["stun.example", "stun.example"]);
     assert!(kinds(&sim, 0).contains(&CandidateKind::ServerReflexive));
     let mut sim = with_server(7, stun("stun:nowhere", "nowhere.example"));
     sim.connect();
@@ -311,8 +308,8 @@ fn a_server_with_a_name_is_resolved() {
     // Who is to resolve it says nothing at all.
     let mut sim = with_server(24, stun("stun:silent", "silent.example"));
     sim.connect();
-    let gathered = |sim: &Sim| sim.peers[0].agent.gathering_state() == GatheringState::Complete;
-    let took = sim.run_until(secs(6), gathered);
+    let gathered = |sim: &Sim| sim.ends[0].agent.gathering_state() == GatheringState::Complete;
+    let took = sim.run_until(secs(6), |sim| gathered(sim));
     assert_eq!(took, secs(5));
     assert_eq!(errors(&sim, 0), [(701, "stun:silent".to_owned())]);
 }
@@ -326,33 +323,33 @@ fn two_peers_meet_at_a_relay() {
         sim.run_until(secs(5), |sim| sim.both_are(State::Completed));
         for side in [0, 1] {
             let own = ["10.0.0.1", "10.0.0.2"].map(ip);
-            for candidate in &sim.peers[side].gathered {
+            for candidate in &sim.ends[side].gathered {
                 assert_eq!(candidate.kind, CandidateKind::Relayed);
                 assert!(!own.contains(&candidate.socket_address().unwrap().ip()));
                 let related = candidate.related.unwrap();
                 assert!(related.ip().is_unspecified() && related.port() == 0);
             }
-            assert!(!sim.peers[side].gathered.is_empty());
+            assert!(!sim.ends[side].gathered.is_empty());
         }
-        assert!(sim.sent.iter().all(|sent| sent.path.remote == at(STUN)));
+        assert!(sim.sent().iter().all(|sent| sent.route.remote == at(STUN)));
         exchange_payload(&mut sim);
-        let way = sim.peers[0]
+        let way = sim.ends[0]
             .agent
             .payload_way(sim.now, GenerationId::default());
         assert_eq!(way.unwrap().headroom, 4, "a channel");
         let tcp = protocol != RelayProtocol::Udp;
         let expected = if tcp { Protocol::Tcp } else { Protocol::Udp };
         assert_eq!(way.unwrap().path.protocol, expected);
-        let preference = sim.peers[0].gathered[0].priority >> 24;
+        let preference = sim.ends[0].gathered[0].priority >> 24;
         let preferences = [RelayProtocol::Tls, RelayProtocol::Tcp, RelayProtocol::Udp];
         assert_eq!(preferences[preference as usize], protocol);
         // RFC 8656 §8: what is not needed is given back.
-        assert_eq!(sim.servers[0].1.allocations.len(), 2);
+        assert_eq!(sim.wire.servers[0].1.allocations.len(), 2);
         sim.close(0);
         sim.close(1);
         sim.run(secs(1));
-        assert!(sim.servers[0].1.allocations.is_empty());
-        let closed = sim.peers[0].closed.len();
+        assert!(sim.wire.servers[0].1.allocations.is_empty());
+        let closed = sim.ends[0].closed.len();
         assert_eq!(closed, 1, "the socket of the allocation");
     }
 }
@@ -361,11 +358,11 @@ fn two_peers_meet_at_a_relay() {
 #[test]
 fn each_peer_behind_a_relay_has_a_pair() {
     let mut sim = relay_only(40, RelayProtocol::Udp);
-    sim.agent(1).set_transport_policy(TransportPolicy::All);
-    sim.peers[1].addresses.push(ip("10.0.0.8"));
+    sim.ends[1].agent.set_transport_policy(TransportPolicy::All);
+    sim.wire.addresses[1].push(ip("10.0.0.8"));
     sim.connect();
     sim.run(secs(5));
-    let pairs: Vec<_> = sim.peers[0].agent.pairs().collect();
+    let pairs: Vec<_> = sim.ends[0].agent.pairs().collect();
     let remotes: std::collections::BTreeSet<_> = pairs
         .iter()
         .filter(|it| it.state == oxirtc_ice::PairState::Succeeded)
@@ -381,8 +378,8 @@ fn each_peer_behind_a_relay_has_a_pair() {
 #[test]
 fn a_relayed_connection_lasts() {
     let mut sim = relay_only(9, RelayProtocol::Udp);
-    sim.servers[0].1.lifetime = 120;
-    sim.servers[0].1.nonce_life = secs(50);
+    sim.wire.servers[0].1.lifetime = 120;
+    sim.wire.servers[0].1.nonce_life = secs(50);
     sim.connect();
     sim.run(secs(3600));
     assert!(sim.both_are(State::Completed));
@@ -396,12 +393,12 @@ fn a_relay_is_used_when_nothing_else_works() {
     sim.connect();
     sim.run_until(secs(5), |sim| sim.both_are(State::Completed));
     let relayed = |sim: &Sim| {
-        let pair = sim.peers[0].agent.selected_pair().unwrap();
+        let pair = sim.ends[0].agent.selected_pair().unwrap();
         [pair.local.kind, pair.remote.kind].contains(&CandidateKind::Relayed)
     };
     assert!(!relayed(&sim));
     let mut sim = with_server(11, turn("192.0.2.1", RelayProtocol::Udp, "secret"));
-    sim.apart = true;
+    sim.wire.apart = true;
     sim.connect();
     sim.run_until(secs(5), |sim| sim.both_are(State::Connected));
     assert!(relayed(&sim));
@@ -414,15 +411,15 @@ fn a_relay_is_asked_for_nothing_beside_the_server() {
     let mut sim = relay_only(12, RelayProtocol::Udp);
     sim.exchange();
     sim.gather(0);
-    sim.run_until(secs(5), |sim| !sim.peers[0].gathered.is_empty());
-    let relayed = sim.peers[0].gathered[0].clone();
+    sim.run_until(secs(5), |sim| !sim.ends[0].gathered.is_empty());
+    let relayed = sim.ends[0].gathered[0].clone();
     for (address, pairs) in [("127.0.0.1", 0), ("169.254.1.2", 0), ("10.0.0.2", 1)] {
         let told = Candidate {
             address: Address::Ip(ip(address)),
             ..relayed.clone()
         };
         sim.candidate(0, told);
-        assert_eq!(sim.peers[0].agent.pairs().count(), pairs, "{address}");
+        assert_eq!(sim.ends[0].agent.pairs().count(), pairs, "{address}");
     }
 }
 
@@ -441,16 +438,16 @@ fn a_wrong_password_is_told() {
 fn a_lost_allocation_is_replaced() {
     for away in [0, 12, 20] {
         let mut sim = relay_only(13, RelayProtocol::Udp);
-        sim.agent(1).set_transport_policy(TransportPolicy::All);
+        sim.ends[1].agent.set_transport_policy(TransportPolicy::All);
         sim.connect();
         sim.run_until(secs(5), |sim| sim.both_are(State::Completed));
-        sim.servers[0].1.restart();
-        sim.servers[0].1.silent = true;
+        sim.wire.servers[0].1.restart();
+        sim.wire.servers[0].1.silent = true;
         sim.run(secs(away));
-        sim.servers[0].1.silent = false;
+        sim.wire.servers[0].1.silent = false;
         sim.run(secs(25));
-        assert_eq!(sim.servers[0].1.allocations.len(), 2);
-        let closed = &sim.peers[0].closed;
+        assert_eq!(sim.wire.servers[0].1.allocations.len(), 2);
+        let closed = &sim.ends[0].closed;
         assert!(closed.len() <= 2, "the sockets of the lost: {closed:?}");
         assert!(!sim.history(0).contains(&State::Failed), "{away} s");
         exchange_payload(&mut sim);
@@ -463,34 +460,34 @@ fn a_server_that_is_away_is_asked_again() {
     let mut sim = relay_only(26, RelayProtocol::Tcp);
     sim.connect();
     sim.run_until(secs(5), |sim| sim.both_are(State::Completed));
-    sim.servers[0].1.restart();
-    sim.opening = sim::Opening::Fails;
+    sim.wire.servers[0].1.restart();
+    sim.both(|it| it.opening = sim::peer::Opening::Fails);
     for side in [0, 1] {
         sim.cut_streams(side, at(STUN));
     }
-    let (before, start) = (sim.opened, sim.now);
+    let (before, start) = (sim.opened(), sim.now);
     let mut asked = Vec::new();
     for _ in 0..500 {
         sim.run(ms(500));
-        if sim.opened > before + 2 * asked.len() {
+        if sim.opened() > before + 2 * asked.len() {
             asked.push((sim.now - start).as_secs());
         }
     }
     assert_eq!(asked, [1, 3, 7, 15, 31, 63, 123, 183, 243]);
     // In time for consent, and payload goes on.
     let mut sim = relay_only(27, RelayProtocol::Tls);
-    sim.agent(1).set_transport_policy(TransportPolicy::All);
+    sim.ends[1].agent.set_transport_policy(TransportPolicy::All);
     sim.connect();
     sim.run_until(secs(5), |sim| sim.both_are(State::Completed));
     // What was there for a minute has its next loss as its first one.
     for (away, back) in [(secs(6), secs(4)), (secs(0), secs(2))] {
-        sim.servers[0].1.restart();
-        sim.opening = sim::Opening::Fails;
+        sim.wire.servers[0].1.restart();
+        sim.both(|it| it.opening = sim::peer::Opening::Fails);
         for side in [0, 1] {
             sim.cut_streams(side, at(STUN));
         }
         sim.run(away);
-        sim.opening = sim::Opening::Works;
+        sim.both(|it| it.opening = sim::peer::Opening::Works);
         sim.run(back);
         exchange_payload(&mut sim);
         sim.run(secs(70));
@@ -506,11 +503,11 @@ fn a_restart_finds_a_server_that_was_started_anew() {
     let mut sim = relay_only(28, RelayProtocol::Udp);
     sim.connect();
     sim.run_until(secs(5), |sim| sim.both_are(State::Completed));
-    sim.servers[0].1.restart();
-    sim.servers[0].1.silent = true;
+    sim.wire.servers[0].1.restart();
+    sim.wire.servers[0].1.silent = true;
     sim.run(secs(60));
     assert!(sim.both_are(State::Failed));
-    sim.servers[0].1.silent = false;
+    sim.wire.servers[0].1.silent = false;
     for side in [0, 1] {
         sim.renew(side);
     }
@@ -524,7 +521,7 @@ fn a_restart_finds_a_server_that_was_started_anew() {
 #[test]
 fn each_family_has_an_allocation_where_one_cannot_have_both() {
     let relayed = |sim: &Sim| {
-        let addresses = sim.peers[0].gathered.iter();
+        let addresses = sim.ends[0].gathered.iter();
         let mut addresses: Vec<_> = addresses
             .filter_map(|it| Some(it.socket_address()?.ip()))
             .collect();
@@ -540,20 +537,20 @@ fn each_family_has_an_allocation_where_one_cannot_have_both() {
         (false, false, true, 1, false),
     ] {
         let mut sim = relay_only(29, RelayProtocol::Udp);
-        let server = &mut sim.servers[0].1;
+        let server = &mut sim.wire.servers[0].1;
         (server.knows_both, server.refuses_ipv6) = (knows_both, refuses_ipv6);
         server.lacks_ipv6 = lacks_ipv6;
         sim.connect();
         sim.run_until(secs(5), |sim| sim.both_are(State::Completed));
         sim.run(secs(1));
         assert_eq!(relayed(&sim), both[..1 + usize::from(six)]);
-        assert_eq!(sim.servers[0].1.allocations.len(), 2 * allocations);
+        assert_eq!(sim.wire.servers[0].1.allocations.len(), 2 * allocations);
         assert_eq!(errors(&sim, 0), []);
         exchange_payload(&mut sim);
-        let ports = sim.sent.iter().filter(|it| it.from == 0);
+        let ports = sim.sent_by(0);
         let ports: std::collections::BTreeSet<_> = ports
-            .filter(|it| it.bytes.starts_with(&[0, 3]))
-            .map(|it| it.path.local)
+            .filter(|it| it.datagram.starts_with(&[0, 3]))
+            .map(|it| it.route.local)
             .collect();
         assert_eq!(ports.len(), allocations + usize::from(lacks_ipv6));
     }
@@ -565,15 +562,15 @@ fn a_restart_keeps_its_allocations() {
     let mut sim = relay_only(14, RelayProtocol::Udp);
     sim.connect();
     sim.run_until(secs(5), |sim| sim.both_are(State::Completed));
-    let count = sim.peers[0].gathered.len();
+    let count = sim.ends[0].gathered.len();
     for side in [0, 1] {
         sim.renew(side);
     }
     sim.exchange();
     sim.run(secs(5));
     assert!(sim.both_are(State::Completed));
-    assert_eq!(sim.servers[0].1.allocations.len(), 2);
-    assert_eq!(sim.peers[0].gathered.len(), 2 * count);
+    assert_eq!(sim.wire.servers[0].1.allocations.len(), 2);
+    assert_eq!(sim.ends[0].gathered.len(), 2 * count);
     exchange_payload(&mut sim);
 }
 
@@ -584,8 +581,10 @@ fn a_policy_holds_from_the_next_restart_on() {
     sim.connect();
     sim.run_until(secs(5), |sim| sim.both_are(State::Completed));
     for side in [0, 1] {
-        sim.agent(side).set_transport_policy(TransportPolicy::Relay);
-        sim.peers[side].gathered.clear();
+        sim.ends[side]
+            .agent
+            .set_transport_policy(TransportPolicy::Relay);
+        sim.ends[side].gathered.clear();
         sim.renew(side);
     }
     sim.exchange();
@@ -598,24 +597,26 @@ fn a_policy_holds_from_the_next_restart_on() {
         );
     }
     assert!(sim.both_are(State::Completed));
-    let from = sim.sent.len();
+    let from = sim.sent().len();
     exchange_payload(&mut sim);
     sim.run(secs(20));
     assert!(
-        sim.sent[from..]
+        sim.sent()[from..]
             .iter()
-            .all(|sent| sent.path.remote == at(STUN))
+            .all(|sent| sent.route.remote == at(STUN))
     );
 }
 
 /// Until then what is gathered for stays so: another network is used at once, without a relay.
 #[test]
 fn a_policy_leaves_what_is_gathered_for() {
-    let mut sim = Sim::new(17);
+    let mut sim = sim::new(17);
     sim.connect();
     sim.run_until(secs(5), |sim| sim.both_are(State::Completed));
-    sim.agent(0).set_transport_policy(TransportPolicy::Relay);
-    sim.peers[0].addresses = vec![ip("10.0.0.77")];
+    sim.ends[0]
+        .agent
+        .set_transport_policy(TransportPolicy::Relay);
+    sim.wire.addresses[0] = vec![ip("10.0.0.77")];
     sim.tell_interfaces(0);
     sim.run_until(secs(2), |sim| sim.has_consent(0) && sim.has_consent(1));
 }
@@ -623,7 +624,7 @@ fn a_policy_leaves_what_is_gathered_for() {
 /// [4.2.4-04] Each of several servers of either kind is asked, and what each tells is a candidate.
 #[test]
 fn each_of_several_servers_is_asked() {
-    let mut sim = Sim::new(18);
+    let mut sim = sim::new(18);
     let servers = [
         stun("stun:a", "192.0.2.1"),
         stun("stun:b", "192.0.2.2"),
@@ -635,12 +636,12 @@ fn each_of_several_servers_is_asked() {
         let mut server = server::Server::new();
         let outside = ip(&format!("203.0.113.{n}"));
         server.sees.insert(ip("10.0.0.1"), outside);
-        sim.servers.push((address, server));
+        sim.wire.servers.push((address, server));
     }
-    sim.agent(0).set_servers(servers.to_vec());
+    sim.ends[0].agent.set_servers(servers.to_vec());
     sim.connect();
     sim.run(secs(20));
-    assert!(sim.servers.iter().all(|it| !it.1.requests.is_empty()));
+    assert!(sim.wire.servers.iter().all(|it| !it.1.requests.is_empty()));
     let kinds = kinds(&sim, 0);
     let of = |kind| kinds.iter().filter(|it| **it == kind).count();
     assert_eq!(of(CandidateKind::ServerReflexive), 4);
@@ -651,19 +652,23 @@ fn each_of_several_servers_is_asked() {
 /// [4.2.4-04] At most 16 servers are asked, for 8 allocations.
 #[test]
 fn servers_are_bounded() {
-    let mut sim = Sim::new(16);
+    let mut sim = sim::new(16);
     let servers = (1..=40).map(|n| turn(&format!("192.0.2.{n}"), RelayProtocol::Udp, "secret"));
     let servers: Vec<_> = servers.collect();
     for n in 1..=40 {
         let address = at(&format!("192.0.2.{n}:3478"));
-        sim.servers.push((address, server::Server::new()));
+        sim.wire.servers.push((address, server::Server::new()));
     }
-    sim.agent(0).set_servers(servers);
+    sim.ends[0].agent.set_servers(servers);
     sim.connect();
     sim.run(secs(20));
-    let allocations = sim.servers.iter().map(|it| it.1.allocations.len());
+    let allocations = sim.wire.servers.iter().map(|it| it.1.allocations.len());
     assert_eq!(allocations.sum::<usize>(), 8);
-    let asked = sim.servers.iter().filter(|it| !it.1.requests.is_empty());
+    let asked = sim
+        .wire
+        .servers
+        .iter()
+        .filter(|it| !it.1.requests.is_empty());
     assert_eq!(asked.count(), 16);
 }
 
@@ -672,14 +677,14 @@ fn servers_are_bounded() {
 fn a_relay_is_not_nominated_before_a_direct_pair_had_its_second_check() {
     for_each_seed(10, |seed| {
         let mut sim = with_server(seed, turn("192.0.2.1", RelayProtocol::Udp, "secret"));
-        sim.apart = true;
+        sim.wire.apart = true;
         sim.connect().run(ms(450));
         let relayed = |sim: &Sim| {
-            let pair = sim.peers[0].agent.selected_pair().unwrap();
+            let pair = sim.ends[0].agent.selected_pair().unwrap();
             [pair.local.kind, pair.remote.kind].contains(&CandidateKind::Relayed)
         };
         assert!(relayed(&sim) && sim.has_consent(0), "seed {seed}");
-        sim.apart = false;
+        sim.wire.apart = false;
         sim.run(secs(10));
         assert!(!relayed(&sim), "seed {seed}");
         exchange_payload(&mut sim);
@@ -702,19 +707,19 @@ fn names_of_the_peer_are_resolved() {
         // [4.2.5-02] The question itself would tell where we are.
         (TransportPolicy::Relay, "10.0.0.2", false),
     ] {
-        let mut sim = Sim::new(17);
-        sim.trickle = false;
-        sim.agent(0).set_transport_policy(policy);
-        sim.names.insert("x.local".into(), vec![ip(address)]);
+        let mut sim = sim::new(17);
+        sim.both(|it| it.trickle = false);
+        sim.ends[0].agent.set_transport_policy(policy);
+        sim.name("x.local", ip(address));
         sim.connect();
-        let told = named("x.local", &sim.peers[1].gathered[0]);
+        let told = named("x.local", &sim.ends[1].gathered[0]);
         sim.candidate(0, told.clone());
         sim.run(secs(2));
-        let is_up = sim.peers[0].agent.selected_pair().is_some();
+        let is_up = sim.ends[0].agent.selected_pair().is_some();
         assert_eq!(is_up, connects, "{policy:?} {address}");
-        assert_eq!(sim.asked.is_empty(), policy == TransportPolicy::Relay);
+        assert_eq!(sim.asked().is_empty(), policy == TransportPolicy::Relay);
         if connects {
-            let pair = sim.peers[0].agent.selected_pair().unwrap();
+            let pair = sim.ends[0].agent.selected_pair().unwrap();
             assert_eq!(pair.remote, told, "the name is shown, not the address");
             assert!(pair.remote_told);
         }
@@ -725,11 +730,11 @@ fn names_of_the_peer_are_resolved() {
 /// time is over.
 #[test]
 fn names_beyond_those_asked_wait_for_their_turn() {
-    let mut sim = Sim::new(18);
-    sim.trickle = false;
+    let mut sim = sim::new(18);
+    sim.both(|it| it.trickle = false);
     sim.connect();
-    sim.names.insert("x.local".into(), vec![ip("10.0.0.2")]);
-    let told = sim.peers[1].gathered[0].clone();
+    sim.name("x.local", ip("10.0.0.2"));
+    let told = sim.ends[1].gathered[0].clone();
     let component = |name: &str| Candidate {
         component: 2,
         ..named(name, &told)
@@ -752,25 +757,25 @@ fn names_beyond_those_asked_wait_for_their_turn() {
         numbers.map(|it| format!("silent{it}.local")).collect()
     };
     sim.run(secs(1));
-    assert_eq!(sim.asked, names(0..16));
+    assert_eq!(sim.asked(), names(0..16));
     sim.run(secs(10));
-    assert_eq!(sim.asked, names(0..32));
-    assert!(sim.peers[0].agent.selected_pair().is_none());
-    assert_eq!(sim.peers[0].agent.state(), State::Checking);
+    assert_eq!(sim.asked(), names(0..32));
+    assert!(sim.ends[0].agent.selected_pair().is_none());
+    assert_eq!(sim.ends[0].agent.state(), State::Checking);
     sim.run(secs(10));
-    assert_eq!(sim.asked.len(), 41);
-    assert_eq!(sim.asked[32..40], names(32..40));
-    let pair = sim.peers[0].agent.selected_pair().unwrap();
+    assert_eq!(sim.asked().len(), 41);
+    assert_eq!(sim.asked()[32..40], names(32..40));
+    let pair = sim.ends[0].agent.selected_pair().unwrap();
     assert_eq!(pair.remote, named("x.local", &told));
 }
 
 /// What waits in a generation that is gone is not asked for, and holds nobody up.
 #[test]
 fn names_of_a_generation_that_is_gone_do_not_wait() {
-    let mut sim = Sim::new(19);
-    sim.trickle = false;
+    let mut sim = sim::new(19);
+    sim.both(|it| it.trickle = false);
     sim.connect();
-    let told = sim.peers[1].gathered[0].clone();
+    let told = sim.ends[1].gathered[0].clone();
     for number in 0..40 {
         sim.candidate(0, named(&format!("silent{number}.local"), &told));
     }
@@ -778,12 +783,12 @@ fn names_of_a_generation_that_is_gone_do_not_wait() {
     sim.renew(0);
     sim.renew(1);
     sim.exchange();
-    sim.names.insert("x.local".into(), vec![ip("10.0.0.2")]);
-    let told = sim.peers[1].gathered.last().unwrap().clone();
+    sim.name("x.local", ip("10.0.0.2"));
+    let told = sim.ends[1].gathered.last().unwrap().clone();
     sim.candidate(0, named("x.local", &told));
     sim.run(secs(1));
-    assert_eq!(sim.asked.len(), 17, "{:?}", sim.asked);
-    assert!(sim.peers[0].agent.selected_pair().is_some());
+    assert_eq!(sim.asked().len(), 17, "{:?}", sim.asked());
+    assert!(sim.ends[0].agent.selected_pair().is_some());
 }
 
 /// Who was not told of our relay takes its address for one that only he sees. Checks from there name a lower priority than all from
@@ -791,16 +796,16 @@ fn names_of_a_generation_that_is_gone_do_not_wait() {
 #[test]
 fn checks_by_a_relay_name_a_lower_priority() {
     let mut sim = with_server(22, turn("192.0.2.1", RelayProtocol::Udp, "secret"));
-    sim.peers[0].addresses.push(ip("10.0.0.8"));
-    sim.apart = true;
+    sim.wire.addresses[0].push(ip("10.0.0.8"));
+    sim.wire.apart = true;
     sim.connect().run(secs(3));
     let named = |relayed: bool| {
-        let sent = sim.sent.iter().filter(|it| it.from == 0);
-        let sent = sent.filter(|it| (it.path.remote == at(STUN)) == relayed);
+        let sent = sim.sent_by(0);
+        let sent = sent.filter(|it| (it.route.remote == at(STUN)) == relayed);
         let mark = [0, 0x24, 0, 4];
         let found = sent.filter_map(|it| {
-            let start = it.bytes.windows(4).position(|bytes| bytes == mark)?;
-            let value = it.bytes.get(start + 4..start + 8)?;
+            let start = it.datagram.windows(4).position(|bytes| bytes == mark)?;
+            let value = it.datagram.get(start + 4..start + 8)?;
             Some(u32::from_be_bytes(value.try_into().unwrap()))
         });
         found.collect::<Vec<_>>()
@@ -816,15 +821,14 @@ fn checks_by_a_relay_name_a_lower_priority() {
 #[test]
 fn a_port_that_a_server_knows_is_left_for_another() {
     let mut sim = relay_only(23, RelayProtocol::Udp);
-    sim.servers[0].1.refuse = Some((Method::ALLOCATE, 437));
+    sim.wire.servers[0].1.refuse = Some((Method::ALLOCATE, 437));
     sim.connect();
     sim.run(secs(3));
-    let asks = |sent: &&sim::Sent| sent.from == 0 && sent.bytes.starts_with(&[0, 3]);
+    let asks = |sent: &&sim::Sent| sent.datagram.starts_with(&[0, 3]);
     let mut ports: Vec<_> = sim
-        .sent
-        .iter()
+        .sent_by(0)
         .filter(asks)
-        .map(|it| it.path.local)
+        .map(|it| it.route.local)
         .collect();
     ports.sort();
     ports.dedup();
@@ -844,7 +848,7 @@ fn a_stream_that_ends_takes_no_socket_with_it() {
         protocol: Protocol::Tcp,
         ..way
     };
-    let (now, peer) = (sim.now, &mut sim.peers[0]);
+    let (now, peer) = (sim.now, &mut sim.ends[0]);
     let agent = &mut peer.transports[0].agent;
     agent.handle_closed(now, &mut peer.set, path);
     assert_eq!(sim.payload_path(0), Some(way));
@@ -855,26 +859,25 @@ fn a_stream_that_ends_takes_no_socket_with_it() {
 fn a_byte_behind_a_redirection_is_nobodys() {
     let (first, second) = (at("192.0.2.1:3478"), at("192.0.2.2:3478"));
     let mut sim = relay_only(35, RelayProtocol::Tcp);
-    sim.servers.push((second, server::Server::new()));
-    sim.servers[0].1.redirect = vec![second];
-    sim.up[0] = false;
+    sim.wire.servers.push((second, server::Server::new()));
+    sim.wire.servers[0].1.redirect = vec![second];
+    sim.wire.up[0] = false;
     sim.connect();
     sim.run(ms(100));
-    let mut sent = sim.sent.iter();
-    let asked = sent.find(|it| it.from == 0 && it.path.remote == first);
+    let asked = sim.sent_by(0).find(|it| it.route.remote == first);
     let asked = asked.unwrap();
-    let (path, bytes, now) = (asked.path, asked.bytes.clone(), sim.now);
-    let mut outs = sim.servers[0].1.handle(now, path.local, &bytes);
+    let (path, bytes, now) = (asked.route, asked.datagram.clone(), sim.now);
+    let mut outs = sim.wire.servers[0].1.handle(now, path.local, &bytes);
     let server::Out::Client(mut answer) = outs.remove(0) else {
         panic!("no answer");
     };
     answer.push(1);
-    sim.up[0] = true;
-    sim.deliver(0, path, answer);
-    sim.flush();
+    sim.wire.up[0] = true;
+    sim.deliver(End::A, path, answer);
+    sim.settle();
     sim.run(secs(5));
     assert!(
-        sim.servers[1]
+        sim.wire.servers[1]
             .1
             .allocations
             .keys()
@@ -891,17 +894,17 @@ fn a_way_ends_with_its_channel() {
     sim.run(secs(470));
     let now = sim.now;
     let generation = GenerationId::default();
-    let way = sim.agent(0).payload_way(now, generation).unwrap();
-    sim.servers[0].1.refuse = Some((Method::CHANNEL_BIND, 508));
+    let way = sim.ends[0].agent.payload_way(now, generation).unwrap();
+    sim.wire.servers[0].1.refuse = Some((Method::CHANNEL_BIND, 508));
     sim.run_until(secs(20), |sim| {
-        let next = sim.peers[0].agent.payload_way(sim.now, generation);
+        let next = sim.ends[0].agent.payload_way(sim.now, generation);
         next.is_some_and(|next| next.headroom > way.headroom)
     });
     let mut buf = vec![0; way.headroom];
     buf.extend(1..=60_u8);
     let before = buf.clone();
     let now = sim.now;
-    let wrapped = sim.agent(0).wrap(now, &way, &mut buf, 0);
+    let wrapped = sim.ends[0].agent.wrap(now, &way, &mut buf, 0);
     assert_eq!(wrapped, Err(oxirtc_ice::Error::Stale));
     assert_eq!(buf, before);
 }

@@ -7,18 +7,19 @@ use oxirtc_ice::{
     Candidate, CandidateKind, Config, GatheringState, Path, Protocol, State, TcpType,
     TransportPolicy,
 };
+use oxirtc_netsim::{End, secs};
 
-use crate::sim::{Opening, Sim, ip, secs};
+use crate::sim::{Sides, Sim, ip, peer::Opening};
 
 fn with_tcp(seed: u64) -> Sim {
     let config = || Config::default().tcp(true);
-    Sim::with(seed, [config(), config()])
+    sim::with(seed, [config(), config()])
 }
 
 /// Connected over TCP alone.
 fn connected(seed: u64) -> Sim {
     let mut sim = with_tcp(seed);
-    sim.no_udp = true;
+    sim.wire.no_udp = true;
     sim.connect();
     sim.run_until(secs(60), |sim| sim.both_are(State::Completed));
     sim
@@ -30,8 +31,8 @@ fn exchange_payload(sim: &mut Sim) {
     }
     sim.run(secs(1));
     for side in [0, 1] {
-        assert_eq!(sim.peers[side].received, [[22, 1, 2, 3, 4]]);
-        sim.peers[side].received.clear();
+        assert_eq!(sim.ends[side].received, [[22, 1, 2, 3, 4]]);
+        sim.ends[side].received.clear();
     }
 }
 
@@ -40,7 +41,7 @@ fn candidates_say_who_opens() {
     let mut sim = with_tcp(1);
     sim.connect();
     sim.run(secs(1));
-    let gathered = &sim.peers[0].gathered;
+    let gathered = &sim.ends[0].gathered;
     let kinds: Vec<_> = gathered.iter().map(|it| (it.kind, it.tcp_type)).collect();
     let host = CandidateKind::Host;
     let expected = [
@@ -58,10 +59,12 @@ fn candidates_say_who_opens() {
     assert_eq!(foundations.len(), 3);
     // With relays alone there are none, and nobody listens.
     let mut sim = with_tcp(1);
-    sim.agent(0).set_transport_policy(TransportPolicy::Relay);
+    sim.ends[0]
+        .agent
+        .set_transport_policy(TransportPolicy::Relay);
     sim.connect();
     sim.run(secs(1));
-    assert!(sim.peers[0].gathered.is_empty());
+    assert!(sim.ends[0].gathered.is_empty());
 }
 
 /// Datagrams are better where they get through.
@@ -88,20 +91,20 @@ fn streams_lead_where_datagrams_do_not() {
     exchange_payload(&mut sim);
     // RFC 4571 §2: the length stands before each.
     let streams = sim
-        .sent
+        .sent()
         .iter()
-        .filter(|it| it.path.protocol == Protocol::Tcp);
+        .filter(|it| it.route.protocol == Protocol::Tcp);
     for sent in streams {
-        let length = u16::from_be_bytes([sent.bytes[0], sent.bytes[1]]);
-        assert_eq!(usize::from(length), sent.bytes.len() - 2);
+        let length = u16::from_be_bytes([sent.datagram[0], sent.datagram[1]]);
+        assert_eq!(usize::from(length), sent.datagram.len() - 2);
     }
-    let pair = sim.peers[0].agent.selected_pair().unwrap();
+    let pair = sim.ends[0].agent.selected_pair().unwrap();
     assert_eq!(pair.local.protocol, Protocol::Tcp);
     assert_eq!(pair.remote.protocol, Protocol::Tcp);
     assert!(pair.remote_told || pair.local_told);
     // RFC 6544 §4.5: each opened a stream, or accepted one of the peer's, which was not told where it comes from.
     for side in [0, 1] {
-        let pair = sim.peers[side].agent.selected_pair().unwrap();
+        let pair = sim.ends[side].agent.selected_pair().unwrap();
         let kinds = [pair.local.tcp_type, pair.remote.tcp_type].map(Option::unwrap);
         assert!(kinds.contains(&TcpType::Active) && kinds.contains(&TcpType::Passive));
         assert_eq!(pair.remote_told, kinds[1] == TcpType::Passive, "{kinds:?}");
@@ -112,14 +115,14 @@ fn streams_lead_where_datagrams_do_not() {
 #[test]
 fn a_restart_opens_no_stream_again() {
     let mut sim = connected(4);
-    let opened = sim.opened;
+    let opened = sim.opened();
     for side in [0, 1] {
         sim.renew(side);
     }
     sim.exchange();
     sim.run_until(secs(60), |sim| sim.both_are(State::Completed));
     sim.run(secs(10));
-    assert_eq!(sim.opened, opened);
+    assert_eq!(sim.opened(), opened);
     exchange_payload(&mut sim);
 }
 
@@ -127,23 +130,23 @@ fn a_restart_opens_no_stream_again() {
 #[test]
 fn a_pair_ends_with_its_stream() {
     let mut sim = connected(5);
-    let opened = sim.opened;
+    let opened = sim.opened();
     let ended: Vec<Path> = [0, 1].map(|side| sim.payload_path(side).unwrap()).into();
     for side in [0, 1] {
         let now = sim.now;
-        let peer = &mut sim.peers[side];
+        let peer = &mut sim.ends[side];
         let agent = &mut peer.transports[0].agent;
         agent.handle_closed(now, &mut peer.set, ended[side]);
         assert_ne!(sim.payload_path(side), Some(ended[side]));
     }
-    sim.flush();
+    sim.settle();
     for side in [0, 1] {
-        assert!(sim.peers[side].closed.contains(&ended[side].local));
+        assert!(sim.ends[side].closed.contains(&ended[side].local));
         sim.renew(side);
     }
     sim.exchange();
     sim.run_until(secs(60), |sim| sim.both_are(State::Completed));
-    assert!(sim.opened > opened);
+    assert!(sim.opened() > opened);
     exchange_payload(&mut sim);
 }
 
@@ -152,12 +155,12 @@ fn a_pair_ends_with_its_stream() {
 fn a_stream_ends_when_its_pair_is_of_no_use() {
     let mut sim = connected(8);
     let paths = [0, 1].map(|side| sim.payload_path(side).unwrap());
-    sim.up = [false; 2];
+    sim.wire.up = [false; 2];
     sim.run_until(secs(60), |sim| sim.both_are(State::Failed));
     let accepted =
-        |side: usize| paths[side].local == sim.peers[side].gathered[2].socket_address().unwrap();
+        |side: usize| paths[side].local == sim.ends[side].gathered[2].socket_address().unwrap();
     let side = [0, 1].into_iter().find(|side| accepted(*side)).unwrap();
-    assert!(sim.peers[side].closed.contains(&paths[side].local));
+    assert!(sim.ends[side].closed.contains(&paths[side].local));
 }
 
 /// What cannot be opened fails its pair; what hangs is no reason to open more.
@@ -165,11 +168,11 @@ fn a_stream_ends_when_its_pair_is_of_no_use() {
 fn few_streams_are_opened_at_once() {
     for (opening, opened) in [(Opening::Fails, 32), (Opening::Hangs, 4)] {
         let mut sim = with_tcp(6);
-        sim.no_udp = true;
-        sim.opening = opening;
-        sim.trickle = false;
+        sim.wire.no_udp = true;
+        sim.both(|it| it.opening = opening);
+        sim.both(|it| it.trickle = false);
         sim.connect();
-        let passive = sim.peers[1].gathered[2].clone();
+        let passive = sim.ends[1].gathered[2].clone();
         for n in 0..32 {
             sim.candidate(
                 0,
@@ -180,10 +183,10 @@ fn few_streams_are_opened_at_once() {
             );
         }
         sim.run(secs(20));
-        assert_eq!(sim.opened, opened);
+        assert_eq!(sim.opened(), opened);
         // What failed is over; what hangs is not, as far as we know.
         let failed = opening == Opening::Fails;
-        let pairs = sim.peers[0].agent.pairs();
+        let pairs = sim.ends[0].agent.pairs();
         let over = pairs.filter(|it| it.state == oxirtc_ice::PairState::Failed);
         assert_eq!(over.count(), if failed { 32 } else { 0 });
     }
@@ -193,9 +196,9 @@ fn few_streams_are_opened_at_once() {
 #[test]
 fn strangers_hold_few_streams() {
     let mut sim = with_tcp(7);
-    sim.no_udp = true;
+    sim.wire.no_udp = true;
     sim.connect();
-    let passive = sim.peers[1].gathered[2].socket_address().unwrap();
+    let passive = sim.ends[1].gathered[2].socket_address().unwrap();
     // One of another host comes first, and is not the one that makes room.
     let quiet: SocketAddr = "192.0.2.8:1".parse().unwrap();
     let quiet = Path {
@@ -203,7 +206,7 @@ fn strangers_hold_few_streams() {
         remote: quiet,
         protocol: Protocol::Tcp,
     };
-    sim.deliver(1, quiet, vec![0, 200, 1]);
+    sim.deliver(End::B, quiet, vec![0, 200, 1]);
     for port in 1..=39 {
         let stranger: SocketAddr = format!("192.0.2.9:{port}").parse().unwrap();
         let path = Path {
@@ -211,16 +214,16 @@ fn strangers_hold_few_streams() {
             remote: stranger,
             protocol: Protocol::Tcp,
         };
-        sim.deliver(1, path, vec![0, 200, 1]);
+        sim.deliver(End::B, path, vec![0, 200, 1]);
     }
-    sim.flush();
+    sim.settle();
     let ended = |sim: &Sim| {
-        let closed = sim.peers[1].closed.iter();
+        let closed = sim.ends[1].closed.iter();
         closed.filter(|it| **it == passive).count()
     };
     // The oldest make room.
     assert_eq!(ended(&sim), 40 - 16);
-    assert!(sim.peers[1].agent.has_stream(quiet));
+    assert!(sim.ends[1].agent.has_stream(quiet));
     // The peer comes last, and is not one of them.
     sim.run_until(secs(9), |sim| [0, 1].iter().all(|it| sim.has_consent(*it)));
     assert_eq!(ended(&sim), 41 - 16);
@@ -232,15 +235,15 @@ fn strangers_hold_few_streams() {
 #[test]
 fn hidden_addresses_are_hidden_in_streams() {
     let config = || Config::default().tcp(true).hide_addresses(true);
-    let mut sim = Sim::with(8, [config(), config()]);
-    sim.no_udp = true;
+    let mut sim = sim::with(8, [config(), config()]);
+    sim.wire.no_udp = true;
     sim.connect();
     sim.run_until(secs(60), |sim| sim.both_are(State::Completed));
-    let agent = &sim.peers[0].agent;
+    let agent = &sim.ends[0].agent;
     assert_eq!(agent.gathering_state(), GatheringState::Complete);
     let all: Vec<_> = agent.local_candidates().collect();
     let pairs: Vec<_> = agent.pairs().map(|it| it.pair.local).collect();
-    let shown = format!("{all:?} {pairs:?} {:?}", sim.peers[0].gathered);
+    let shown = format!("{all:?} {pairs:?} {:?}", sim.ends[0].gathered);
     assert!(!shown.contains("10.0.0.1"), "{shown}");
 }
 
@@ -249,10 +252,10 @@ fn hidden_addresses_are_hidden_in_streams() {
 fn closing_ends_all() {
     let mut sim = connected(9);
     let path = sim.payload_path(1).unwrap();
-    let passive = sim.peers[1].gathered[2].socket_address().unwrap();
+    let passive = sim.ends[1].gathered[2].socket_address().unwrap();
     sim.close(1);
-    sim.flush();
-    let closed = &sim.peers[1].closed;
+    sim.settle();
+    let closed = &sim.ends[1].closed;
     assert!(closed.contains(&path.local) && closed.contains(&passive));
 }
 
@@ -260,12 +263,12 @@ fn closing_ends_all() {
 #[test]
 fn a_simultaneous_open_candidate_is_opened_to() {
     let mut sim = with_tcp(31);
-    sim.no_udp = true;
-    sim.trickle = false;
+    sim.wire.no_udp = true;
+    sim.both(|it| it.trickle = false);
     sim.connect();
-    let passive = sim.peers[1].gathered[2].clone();
+    let passive = sim.ends[1].gathered[2].clone();
     assert_eq!(passive.tcp_type, Some(TcpType::Passive));
-    assert!(sim.peers.iter().all(|peer| {
+    assert!(sim.ends.iter().all(|peer| {
         let mut gathered = peer.gathered.iter();
         gathered.all(|it| it.tcp_type != Some(TcpType::SimultaneousOpen))
     }));
@@ -277,7 +280,7 @@ fn a_simultaneous_open_candidate_is_opened_to() {
         },
     );
     sim.run_until(secs(20), |sim| [0, 1].iter().all(|it| sim.has_consent(*it)));
-    let pair = sim.peers[0].agent.selected_pair().unwrap();
+    let pair = sim.ends[0].agent.selected_pair().unwrap();
     assert_eq!(pair.remote.tcp_type, Some(TcpType::SimultaneousOpen));
     exchange_payload(&mut sim);
 }
@@ -286,10 +289,10 @@ fn a_simultaneous_open_candidate_is_opened_to() {
 #[test]
 fn who_accepts_makes_no_pairs() {
     let mut sim = with_tcp(30);
-    sim.opening = Opening::Hangs;
-    sim.no_udp = true;
+    sim.both(|it| it.opening = Opening::Hangs);
+    sim.wire.no_udp = true;
     sim.connect().run(secs(2));
-    let pairs = sim.peers[0].agent.pairs();
+    let pairs = sim.ends[0].agent.pairs();
     let kinds: Vec<_> = pairs.filter_map(|it| it.pair.local.tcp_type).collect();
     assert_eq!(kinds, [TcpType::Active]);
 }

@@ -4,20 +4,20 @@ mod sim;
 use std::collections::BTreeSet;
 
 use oxirtc_ice::{Config, Role, State};
-use oxirtc_netsim::for_each_seed;
+use oxirtc_netsim::{for_each_seed, ms, secs};
 use oxirtc_stun::Message;
 
-use crate::sim::{Sim, ms, secs};
+use crate::sim::{Sides, Sim};
 
-fn all_completed(sim: &Sim) -> bool {
-    let mut transports = sim.peers.iter().flat_map(|peer| &peer.transports);
+fn all_completed(sim: &mut Sim) -> bool {
+    let mut transports = sim.ends.iter().flat_map(|peer| &peer.transports);
     transports.all(|it| it.agent.state() == State::Completed)
 }
 
 #[test]
 fn two_and_three_transports_connect() {
     for count in [2, 3] {
-        let mut sim = Sim::many(1, [Config::default(), Config::default()], count);
+        let mut sim = sim::many(1, [Config::default(), Config::default()], count);
         sim.connect();
         let took = sim.run_until(secs(5), all_completed);
         assert!(took <= secs(1), "{took:?}");
@@ -27,8 +27,8 @@ fn two_and_three_transports_connect() {
 /// RFC 8445 §14.2: checks of all transports together are Ta apart, also when nothing answers.
 #[test]
 fn checks_share_one_pace() {
-    let mut sim = Sim::many(2, [Config::default(), Config::default()], 3);
-    sim.up = [false, false];
+    let mut sim = sim::many(2, [Config::default(), Config::default()], 3);
+    sim.wire.up = [false, false];
     sim.connect();
     sim.run(secs(30));
     let times: Vec<_> = sim.requests(0).iter().map(|sent| sent.at).collect();
@@ -39,7 +39,7 @@ fn checks_share_one_pace() {
         .requests(0)
         .iter()
         .take(3)
-        .map(|sent| sent.path.local)
+        .map(|sent| sent.route.local)
         .collect();
     assert_eq!(firsts.len(), 3);
 }
@@ -49,16 +49,16 @@ fn checks_share_one_pace() {
 fn a_conflict_is_one_of_the_connection() {
     for_each_seed(60, |seed| {
         for role in [Role::Controlling, Role::Controlled] {
-            let mut sim = Sim::many(seed, [Config::default(), Config::default()], 2);
-            sim.delay = ms(seed % 40);
+            let mut sim = sim::many(seed, [Config::default(), Config::default()], 2);
+            sim.wire.delay = ms(seed % 40);
             sim.set_role(0, role);
             sim.set_role(1, role);
             sim.connect();
             sim.run_until(secs(10), all_completed);
-            assert_ne!(sim.peers[0].set.role(), sim.peers[1].set.role());
+            assert_ne!(sim.ends[0].set.role(), sim.ends[1].set.role());
             for at in [0, 1] {
                 let [one, two] = [0, 1].map(|side| {
-                    let agent = &sim.peers[side].transports[at].agent;
+                    let agent = &sim.ends[side].transports[at].agent;
                     agent.selected_pair().map(|pair| pair.path)
                 });
                 assert_eq!(
@@ -74,7 +74,7 @@ fn a_conflict_is_one_of_the_connection() {
 /// A restart of all transports while all are in use.
 #[test]
 fn all_transports_restart() {
-    let mut sim = Sim::many(3, [Config::default(), Config::default()], 3);
+    let mut sim = sim::many(3, [Config::default(), Config::default()], 3);
     sim.connect();
     sim.run_until(secs(5), all_completed);
     sim.renew(0);
@@ -82,21 +82,21 @@ fn all_transports_restart() {
     sim.renew(1);
     sim.tell_credentials(1);
     sim.run(secs(5));
-    assert!(all_completed(&sim));
+    assert!(all_completed(&mut sim));
 }
 
 /// RFC 8445 §7.1: one tie-breaker for all of them; with two, a conflict of one could turn the role that another has just won.
 #[test]
 fn all_transports_have_one_tie_breaker() {
-    let mut sim = Sim::many(4, [Config::default(), Config::default()], 3);
+    let mut sim = sim::many(4, [Config::default(), Config::default()], 3);
     sim.connect();
     sim.run_until(secs(5), all_completed);
     for side in [0, 1] {
         let requests = sim.requests(side);
-        let from: BTreeSet<_> = requests.iter().map(|it| it.path.local).collect();
+        let from: BTreeSet<_> = requests.iter().map(|it| it.route.local).collect();
         assert_eq!(from.len(), 3);
         let tie_breakers = requests.iter().map(|sent| {
-            let request = Message::parse(&sent.bytes).unwrap();
+            let request = Message::parse(&sent.datagram).unwrap();
             request.ice_controlling().or(request.ice_controlled())
         });
         assert_eq!(tie_breakers.collect::<BTreeSet<_>>().len(), 1);
