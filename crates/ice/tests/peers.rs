@@ -306,6 +306,36 @@ fn aggressive_nomination_is_accepted() {
     );
 }
 
+/// RFC 8445 §7.3.1.5: nominations are for the controlled side. What a controlled peer nominates is checked, as whatever it checks is,
+/// and not nominated.
+#[test]
+fn a_controlled_peer_nominates_nothing() {
+    const CONTROLLED: [Attribute<'static>; 3] = [
+        Attribute::Priority(1000),
+        Attribute::IceControlled(1),
+        Attribute::UseCandidate,
+    ];
+    let mut bench = Bench::new(Role::Controlling);
+    bench.know_peer();
+    for (port, priority) in [(1, 100), (2, 300)] {
+        bench.candidate(candidate(port, priority));
+    }
+    bench.request(1, &CONTROLLED);
+    assert_eq!(bench.answer(None), [(1, false)]);
+    assert_eq!(bench.nominated(), [0; 0]);
+    bench.pass(ms(50));
+    assert_eq!(bench.answer(None), [(2, false)]);
+    bench.pass(ms(50));
+    assert_eq!(bench.answer(None), [(2, true)]);
+    for _ in 0..6 {
+        bench.request(1, &CONTROLLED);
+        bench.pass(secs(2));
+        bench.answer(None);
+        assert_eq!(bench.nominated(), [2]);
+    }
+    assert_eq!(bench.set.role(), Role::Controlling);
+}
+
 /// A peer that moves to a pair of lower priority and stays there is followed.
 #[test]
 fn a_peer_that_moves_on_is_followed() {
