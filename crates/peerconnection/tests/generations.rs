@@ -2,192 +2,149 @@
 //! bytes both ways, and no check names a generation that is gone.
 #![expect(clippy::unwrap_used, reason = "a test stops where it is wrong")]
 
+mod pair;
+
 use std::{
-    collections::{BTreeMap, BTreeSet},
-    net::SocketAddr,
-    time::{Duration, Instant, SystemTime},
+    collections::BTreeSet,
+    net::{IpAddr, SocketAddr},
+    time::{Duration, Instant},
 };
 
-use oxirtc_netsim::{epoch, ms};
+use oxirtc_netsim::{self as netsim, Across, Link, Machine, Network, Tap, earliest, ms};
 use oxirtc_peerconnection::{
-    Configuration, DataChannelInit, DataChannelState, IceCandidateInit, IceTransportState,
-    MediaKind, Message, OfferOptions, SdpType, SessionDescription,
-    engine::{
-        Anchor, ChannelId, Engine, Event, Interface, Path, Request, Settings, TransceiverInit,
-    },
+    Configuration, DataChannelInit, DataChannelState, IceTransportState, MediaKind, Message,
+    OfferOptions, SdpType, SessionDescription,
+    engine::{ChannelId, Engine, Path, Settings, TransceiverInit},
 };
 use oxirtc_stun::{Class, Message as Stun};
+use pair::{End, LONGEST, route};
 
-/// One engine, with what it has told.
-struct End {
-    engine: Engine,
-    next_port: u16,
-    channels: Vec<ChannelId>,
-    inbox: Vec<Message>,
-    told: Vec<IceCandidateInit>,
-}
-
-/// What an engine has sent.
-struct Sent {
-    at: Instant,
-    from: usize,
-    to: usize,
-    bytes: Vec<u8>,
-}
-
-/// Some engines, each of which reaches each.
-struct Sim {
-    now: Instant,
+/// The engines behind one end of signalling: one, or those that an offer is forked to (RFC 9429 §3.5). Each has an address.
+struct Side {
     ends: Vec<End>,
-    wire: BTreeMap<(Instant, usize), (usize, Path, Vec<u8>)>,
-    sent: Vec<Sent>,
-    /// Nothing arrives.
-    severed: bool,
+    /// Whose candidates are passed on, and who gets those of the other side.
+    trickles: Option<usize>,
+}
+
+impl Machine for Side {
+    type Route = Path;
+
+    fn handle_datagram(&mut self, now: Instant, path: Path, datagram: &mut [u8]) {
+        let mut ends = self.ends.iter_mut();
+        let end = ends.find(|it| it.address == path.local.ip()).unwrap();
+        end.handle_datagram(now, path, datagram);
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.ends.iter_mut().for_each(|it| it.handle_timeout(now));
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        earliest(self.ends.iter().map(End::poll_timeout))
+    }
+
+    fn poll_transmit(
+        &mut self,
+        now: Instant,
+        room: usize,
+        buf: &mut Vec<u8>,
+    ) -> Option<(Path, usize)> {
+        let mut ends = self.ends.iter_mut();
+        ends.find_map(|it| it.poll_transmit(now, room, buf))
+    }
+
+    fn poll(&mut self, now: Instant) -> bool {
+        self.ends.iter_mut().any(|it| it.poll(now))
+    }
+
+    fn mirrored(path: Path) -> Path {
+        End::mirrored(path)
+    }
+
+    fn signal(&mut self, now: Instant, other: &mut Self) -> bool {
+        let Some((here, there)) = self.trickles.zip(other.trickles) else {
+            return false;
+        };
+        self.ends[here].signal(now, &mut other.ends[there])
+    }
+
+    fn describe(&self) -> String {
+        let described: Vec<_> = self.ends.iter().map(End::describe).collect();
+        described.join("\n")
+    }
+}
+
+/// Engine 0 on one side, and the others on the other one.
+struct Sim {
+    pair: netsim::Pair<Side, Across<Path>>,
     /// Sections have a transport each.
     apart: bool,
-    /// Candidates are passed on as they are told, between these two.
-    trickles: Option<(usize, usize)>,
 }
 
 impl Sim {
     fn new(count: u8, apart: bool) -> Self {
-        let ends = (1..=count).map(|index| {
-            let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
-            let instant = epoch();
-            let anchor = Anchor { instant, wall };
-            let (configuration, settings) = (Configuration::default(), Settings::default());
-            let mut engine = Engine::new(configuration, settings, [index; 32], anchor).unwrap();
-            let interface = Interface {
-                name: "eth0".into(),
-                index: 2,
-                address: [10, 0, 0, index].into(),
-                default_route: true,
-                cost: 0,
+        let mut network = Network::new(0).default_link(Link::new(0).delay(ms(5)));
+        let mut nodes = Vec::new();
+        let [near, far] = [1..=1, 2..=count].map(|side| {
+            let addresses: Vec<IpAddr> = side.clone().map(|it| [10, 0, 0, it].into()).collect();
+            nodes.push(network.add_node(&addresses));
+            let end = |(index, address)| {
+                let (configuration, settings) = (Configuration::default(), Settings::default());
+                End::new(configuration, settings, [index; 32], address)
             };
-            engine.handle_interfaces(instant, &[interface]);
-            End {
-                engine,
-                next_port: 4000,
-                channels: Vec::new(),
-                inbox: Vec::new(),
-                told: Vec::new(),
+            Side {
+                ends: side.zip(addresses).map(end).collect(),
+                trickles: Some(0),
             }
         });
-        Self {
-            now: epoch(),
-            ends: ends.collect(),
-            wire: BTreeMap::new(),
-            sent: Vec::new(),
-            severed: false,
-            apart,
-            trickles: Some((0, 1)),
-        }
+        let nodes = [nodes[0], nodes[1]];
+        let wire = Across::new(network, nodes, |path| (path.local, path.remote), route);
+        let mut pair = netsim::Pair::new([near, far], wire);
+        pair.room = LONGEST;
+        pair.sent = Some(Vec::new());
+        Self { pair, apart }
     }
 
-    /// Everything that is to be said now.
-    fn settle(&mut self) {
-        let now = self.now;
-        for at in 0..self.ends.len() {
-            let end = &mut self.ends[at];
-            loop {
-                while let Some(request) = end.engine.poll_request() {
-                    if let Request::Bind { id, address, .. } = request {
-                        end.next_port += 1;
-                        let bound = SocketAddr::new(address, end.next_port);
-                        end.engine.handle_response(now, id, Ok(bound));
-                    }
-                }
-                let Some(task) = end.engine.poll_task() else {
-                    break;
-                };
-                for event in task {
-                    match event {
-                        Event::IceCandidate(Some(candidate)) => {
-                            end.told.push(candidate.to_init());
-                        }
-                        Event::DataChannel(id) => end.channels.push(id),
-                        Event::Readable(id) => {
-                            while let Some(message) = end.engine.read(now, id) {
-                                end.inbox.push(message);
-                            }
-                        }
-                        _ => {}
-                    }
-                }
-            }
-            let mut buf = Vec::new();
-            while let Some(transmit) = end.engine.poll_transmit(now, &mut buf) {
-                let to = owner(transmit.path.remote);
-                for bytes in buf.chunks(transmit.segment) {
-                    let bytes = bytes.to_vec();
-                    let path = Path::udp(transmit.path.remote, transmit.path.local);
-                    self.sent.push(Sent {
-                        at: now,
-                        from: at,
-                        to,
-                        bytes: bytes.clone(),
-                    });
-                    if !self.severed {
-                        let due = (now + ms(5), self.sent.len());
-                        self.wire.insert(due, (to, path, bytes));
-                    }
-                }
-                buf.clear();
-            }
-        }
-        if let Some((a, b)) = self.trickles {
-            self.pass_candidates(a, b);
-            self.pass_candidates(b, a);
-        }
+    fn end(&mut self, at: usize) -> &mut End {
+        let (side, at) = place(at);
+        &mut self.pair.end(side).ends[at]
     }
 
-    /// What one has told so far, to another one that may not be ready for it.
-    fn pass_candidates(&mut self, from: usize, to: usize) {
-        if self.ends[to].engine.remote_description().is_none() {
-            return;
-        }
-        for candidate in std::mem::take(&mut self.ends[from].told) {
-            let _late = self.ends[to].engine.add_ice_candidate(self.now, &candidate);
-        }
+    fn engine(&self, at: usize) -> &Engine {
+        let (side, at) = place(at);
+        &self.pair[side].ends[at].engine
     }
 
-    fn step(&mut self, end: Instant) -> bool {
-        self.settle();
-        let timers = self.ends.iter().filter_map(|it| it.engine.poll_timeout());
-        let arrivals = self.wire.keys().map(|(due, _)| *due);
-        let Some(next) = timers.chain(arrivals).min().filter(|next| *next <= end) else {
-            self.now = end;
-            return false;
-        };
-        self.now = self.now.max(next);
-        while let Some(entry) = self.wire.first_entry().filter(|it| it.key().0 <= next) {
-            let (to, path, mut bytes) = entry.remove();
-            self.ends[to]
-                .engine
-                .handle_datagram(self.now, path, &mut bytes);
-        }
-        for end in &mut self.ends {
-            end.engine.handle_timeout(self.now);
-        }
-        self.settle();
-        true
+    /// A verb of an engine, and all that follows from it now.
+    fn with<T>(&mut self, at: usize, verb: impl FnOnce(&mut Engine, Instant) -> T) -> T {
+        let (side, at) = place(at);
+        let verb = |side: &mut Side, now| verb(&mut side.ends[at].engine, now);
+        self.pair.with(side, verb)
+    }
+
+    /// Whether nothing arrives from now on.
+    fn sever(&mut self, severed: bool) {
+        self.pair.tap = severed.then(|| Box::new(|_, _: &mut Vec<u8>| false) as Tap);
+    }
+
+    /// Which of the others talks with 0 by signalling.
+    fn trickle(&mut self, with: Option<usize>) {
+        self.pair.ends[1].trickles = with.map(|with| place(with).1);
     }
 
     fn run(&mut self, time: Duration) {
-        let end = self.now + time;
-        while self.step(end) {}
+        self.pair.run_for(time);
     }
 
     fn until(&mut self, what: &str, done: impl Fn(&Self) -> bool) {
-        let end = self.now + Duration::from_secs(20);
+        let end = self.pair.now + Duration::from_secs(20);
         while !done(self) {
-            let states: Vec<_> = (0..self.ends.len()).map(|at| self.states(at)).collect();
-            assert!(self.step(end), "{what}: {states:?}");
+            assert!(self.pair.advance(end), "{what}");
         }
     }
 
     fn states(&self, at: usize) -> Vec<IceTransportState> {
-        let transports = self.ends[at].engine.transports();
+        let transports = self.engine(at).transports();
         transports.map(|it| it.ice_state()).collect()
     }
 
@@ -200,17 +157,22 @@ impl Sim {
 
     /// With something for each transport to do.
     fn begin(&mut self) {
-        let now = self.now;
-        let engine = &mut self.ends[0].engine;
         if self.apart {
             let init = TransceiverInit::default();
-            engine
-                .add_transceiver(MediaKind::Audio, None, init)
-                .unwrap();
+            let added = self.with(0, |engine, _| {
+                engine.add_transceiver(MediaKind::Audio, None, init)
+            });
+            added.unwrap();
         }
-        engine
-            .create_data_channel(now, "first", &DataChannelInit::default())
-            .unwrap();
+        self.open("first");
+    }
+
+    fn open(&mut self, label: &str) -> ChannelId {
+        let init = DataChannelInit::default();
+        let opened = self.with(0, |engine, now| {
+            engine.create_data_channel(now, label, &init)
+        });
+        opened.unwrap()
     }
 
     fn offer(&mut self, from: usize, restart: bool) -> SessionDescription {
@@ -218,11 +180,16 @@ impl Sim {
             ice_restart: restart,
             ..OfferOptions::default()
         };
-        let engine = &mut self.ends[from].engine;
-        let offer = engine.create_offer(&options).unwrap();
-        engine.set_local_description(self.now, Some(offer)).unwrap();
-        self.settle();
-        self.shown(self.ends[from].engine.pending_local_description().unwrap())
+        let offer = self.end(from).engine.create_offer(&options).unwrap();
+        self.set(from, offer);
+        self.shown(self.engine(from).pending_local_description().unwrap())
+    }
+
+    fn set(&mut self, at: usize, description: SessionDescription) {
+        let set = self.with(at, |engine, now| {
+            engine.set_local_description(now, Some(description))
+        });
+        set.unwrap();
     }
 
     /// As it travels.
@@ -242,29 +209,23 @@ impl Sim {
         offer: SessionDescription,
         kind: SdpType,
     ) -> SessionDescription {
-        let engine = &mut self.ends[at].engine;
-        engine.set_remote_description(self.now, offer).unwrap();
+        let now = self.pair.now;
+        let engine = &mut self.end(at).engine;
+        engine.set_remote_description(now, offer).unwrap();
         self.answer_as(at, kind)
     }
 
     fn answer_as(&mut self, at: usize, kind: SdpType) -> SessionDescription {
-        let engine = &mut self.ends[at].engine;
-        let sdp = engine.create_answer().unwrap().sdp;
-        let answer = SessionDescription { kind, sdp };
-        engine
-            .set_local_description(self.now, Some(answer))
-            .unwrap();
-        self.settle();
-        let engine = &self.ends[at].engine;
-        self.shown(engine.local_description().unwrap())
+        let sdp = self.end(at).engine.create_answer().unwrap().sdp;
+        self.set(at, SessionDescription { kind, sdp });
+        self.shown(self.engine(at).local_description().unwrap())
     }
 
     fn take(&mut self, at: usize, description: SessionDescription) {
-        let engine = &mut self.ends[at].engine;
-        engine
-            .set_remote_description(self.now, description)
-            .unwrap();
-        self.settle();
+        let set = self.with(at, |engine, now| {
+            engine.set_remote_description(now, description)
+        });
+        set.unwrap();
     }
 
     fn roll_back(&mut self, at: usize) {
@@ -272,49 +233,53 @@ impl Sim {
             kind: SdpType::Rollback,
             sdp: String::new(),
         };
-        let engine = &mut self.ends[at].engine;
-        engine.set_local_description(self.now, Some(back)).unwrap();
-        self.settle();
+        self.set(at, back);
     }
 
     /// Bytes both ways between 0 and another one, on a channel that is new.
     fn exchange(&mut self, with: usize) {
         self.until("up", |sim| sim.is_up(0) && sim.is_up(with));
-        let now = self.now;
-        let init = DataChannelInit::default();
-        let near = &mut self.ends[0].engine;
-        let here = near.create_data_channel(now, "new", &init).unwrap();
-        let known = self.ends[with].channels.len();
+        let known = self.end(with).channels.len();
+        let here = self.open("new");
         self.until("a channel", |sim| {
-            let open = sim.ends[0].engine.channel(here).map(|it| it.ready_state());
-            open == Some(DataChannelState::Open) && sim.ends[with].channels.len() > known
+            let open = sim.engine(0).channel(here).map(|it| it.ready_state());
+            let (side, at) = place(with);
+            let channels = &sim.pair[side].ends[at].channels;
+            open == Some(DataChannelState::Open) && channels.len() > known
         });
-        let there = *self.ends[with].channels.last().unwrap();
-        for (at, channel) in [(0, here), (with, there)] {
-            self.ends[0].inbox.clear();
-            self.ends[with].inbox.clear();
-            let other = if at == 0 { with } else { 0 };
+        let there = *self.end(with).channels.last().unwrap();
+        for ((at, channel), (other, its)) in
+            [((0, here), (with, there)), ((with, there), (0, here))]
+        {
+            self.end(other).inbox.clear();
             let message = Message::from("there");
-            let engine = &mut self.ends[at].engine;
-            engine.send(self.now, channel, &message).unwrap();
+            let sent = self.with(at, |engine, now| engine.send(now, channel, &message));
+            sent.unwrap();
+            let whole = [(its, message)];
             self.until("a message", |sim| {
-                sim.ends[other].inbox == [message.clone()]
+                let (side, at) = place(other);
+                sim.pair[side].ends[at].inbox == whole
             });
         }
     }
 
     fn ufrag(&self, at: usize) -> String {
-        let mut transports = self.ends[at].engine.transports();
+        let mut transports = self.engine(at).transports();
         let view = transports.next().unwrap();
         view.local_parameters().unwrap().username_fragment.clone()
     }
 
+    /// What one has sent since then: to whom, and what.
+    fn sent(&self, from: usize, since: Instant) -> impl Iterator<Item = (usize, &[u8])> {
+        let sent = self.pair.sent.iter().flatten();
+        let sent = sent.filter(move |it| owner(it.route.local) == from && it.at >= since);
+        sent.map(|it| (owner(it.route.remote), it.datagram.as_slice()))
+    }
+
     /// Which fragments of others the checks of one have named since then.
     fn named(&self, from: usize, since: Instant) -> Vec<String> {
-        let sent = self.sent.iter();
-        let sent = sent.filter(|it| it.from == from && it.at >= since);
-        let named = sent.filter_map(|it| {
-            let message = Stun::parse(&it.bytes).ok()?;
+        let named = self.sent(from, since).filter_map(|(_, datagram)| {
+            let message = Stun::parse(datagram).ok()?;
             let name = message
                 .username()
                 .filter(|_| message.class() == Class::Request)?;
@@ -335,8 +300,8 @@ impl Sim {
     }
 
     fn connect_with(&mut self, with: usize, connected: bool) {
-        self.severed = !connected;
-        self.trickles = Some((0, with));
+        self.sever(!connected);
+        self.trickle(Some(with));
         let offer = self.offer(0, false);
         let answer = self.answer(with, offer, SdpType::Answer);
         self.take(0, answer);
@@ -350,6 +315,14 @@ impl Sim {
                     .all(|it| *it == IceTransportState::Checking)
             );
         }
+    }
+}
+
+/// Where an engine is.
+fn place(at: usize) -> (netsim::End, usize) {
+    match at {
+        0 => (netsim::End::A, 0),
+        _ => (netsim::End::B, at - 1),
     }
 }
 
@@ -377,12 +350,12 @@ fn a_restart_moves_everything() {
         for (from, to) in [(0, 1), (1, 0)] {
             let before = [sim.ufrag(0), sim.ufrag(1)];
             let offer = sim.offer(from, true);
-            sim.severed = false;
+            sim.sever(false);
             let answer = sim.answer(to, offer, SdpType::Answer);
             sim.take(from, answer);
             sim.exchange(1);
             sim.run(Duration::from_secs(5));
-            let since = sim.now;
+            let since = sim.pair.now;
             sim.run(Duration::from_secs(30));
             assert!(!before.contains(&sim.ufrag(0)) && !before.contains(&sim.ufrag(1)));
             for (side, old) in [(0, &before[1]), (1, &before[0])] {
@@ -406,10 +379,10 @@ fn a_rollback_leaves_what_there_was() {
         assert_eq!(sim.ufrag(0), before);
         let was_up = states != vec![IceTransportState::Checking; states.len()];
         assert_eq!(sim.is_up(0), was_up);
-        sim.severed = false;
+        sim.sever(false);
         sim.exchange(1);
         // Nothing was told of what was taken back.
-        let since = sim.now;
+        let since = sim.pair.now;
         sim.run(Duration::from_secs(12));
         assert!(sim.named(1, since).contains(&before));
     });
@@ -421,7 +394,7 @@ fn one_of_two_restarts_yields() {
     cases(|mut sim| {
         sim.offer(0, true);
         let offer = sim.offer(1, true);
-        sim.severed = false;
+        sim.sever(false);
         let answer = sim.answer(0, offer, SdpType::Answer);
         sim.take(1, answer);
         sim.exchange(1);
@@ -432,14 +405,14 @@ fn one_of_two_restarts_yields() {
 #[test]
 fn a_second_restart_takes_over() {
     cases(|mut sim| {
-        sim.severed = true;
+        sim.sever(true);
         for _ in 0..2 {
             let offer = sim.offer(0, true);
             let answer = sim.answer(1, offer, SdpType::Answer);
             sim.take(0, answer);
             sim.run(ms(500));
         }
-        sim.severed = false;
+        sim.sever(false);
         sim.exchange(1);
     });
 }
@@ -450,11 +423,11 @@ fn a_provisional_answer_lets_both_live() {
     cases(|mut sim| {
         let old = sim.ufrag(1);
         let offer = sim.offer(0, true);
-        sim.severed = false;
+        sim.sever(false);
         let provisional = sim.answer(1, offer, SdpType::Pranswer);
         sim.take(0, provisional);
         sim.exchange(1);
-        let since = sim.now;
+        let since = sim.pair.now;
         sim.run(Duration::from_secs(12));
         let named = sim.named(0, since);
         assert!(named.contains(&sim.ufrag(1)), "{named:?}");
@@ -462,7 +435,7 @@ fn a_provisional_answer_lets_both_live() {
         sim.take(0, answer);
         sim.exchange(1);
         sim.run(Duration::from_secs(3));
-        let since = sim.now;
+        let since = sim.pair.now;
         sim.run(Duration::from_secs(30));
         let named = sim.named(0, since);
         assert!(!named.is_empty() && !named.contains(&old), "{named:?}");
@@ -475,7 +448,7 @@ fn late_candidates_are_for_their_generation() {
     for apart in [false, true] {
         let mut sim = Sim::new(2, apart);
         sim.begin();
-        sim.trickles = None;
+        sim.trickle(None);
         let strip = |description: SessionDescription| {
             let lines = description.sdp.split_inclusive('\n');
             let named = |it: &&str| !it.starts_with("a=candidate") && !it.starts_with("a=end-of");
@@ -487,7 +460,7 @@ fn late_candidates_are_for_their_generation() {
         let offer = sim.offer(0, false);
         let answer = sim.answer(1, strip(offer), SdpType::Answer);
         sim.take(0, strip(answer));
-        let late = std::mem::take(&mut sim.ends[1].told);
+        let late = std::mem::take(&mut sim.end(1).held);
         let offer = sim.offer(0, true);
         let provisional = sim.answer(1, strip(offer), SdpType::Pranswer);
         sim.take(0, strip(provisional));
@@ -497,10 +470,10 @@ fn late_candidates_are_for_their_generation() {
         let ufrags: BTreeSet<_> = ufrags.collect();
         assert_eq!(ufrags.len(), 1 + usize::from(apart));
         for candidate in &late {
-            let engine = &mut sim.ends[0].engine;
-            engine.add_ice_candidate(sim.now, candidate).unwrap();
+            let added = sim.with(0, |engine, now| engine.add_ice_candidate(now, candidate));
+            added.unwrap();
         }
-        let since = sim.now;
+        let since = sim.pair.now;
         sim.exchange(1);
         let named = sim.named(0, since);
         assert_eq!(BTreeSet::from_iter(named), ufrags);
@@ -524,7 +497,7 @@ fn the_answer_of_another_fork_counts() {
         if restart {
             sim.connect_with(1, true);
         }
-        sim.trickles = Some((0, 1));
+        sim.trickle(Some(1));
         let offer = sim.offer(0, restart);
         let first = sim.answer(1, offer.clone(), SdpType::Answer);
         let second = sim.answer(2, offer, SdpType::Answer);
@@ -537,17 +510,18 @@ fn the_answer_of_another_fork_counts() {
             sim.exchange(1);
         }
         sim.run(patience);
-        sim.trickles = Some((0, 2));
-        let since = sim.now;
+        sim.trickle(Some(2));
+        let since = sim.pair.now;
         sim.take(0, second);
         sim.exchange(2);
         // RFC 9147 §4: handshakes are in the clear at first, with content type 22.
-        let mut sent = sim.sent.iter().filter(|it| it.from == 0 && it.at >= since);
-        let strayed = sent.any(|it| it.to == 1 && it.bytes.first() == Some(&22));
+        let mut sent = sim.sent(0, since);
+        let strayed = sent.any(|(to, datagram)| to == 1 && datagram.first() == Some(&22));
+        drop(sent);
         assert!(!strayed, "the handshake with one goes to the other");
         let first = sim.ufrag(1);
         sim.run(Duration::from_secs(40));
-        let later = sim.now;
+        let later = sim.pair.now;
         sim.run(Duration::from_secs(30));
         let named = sim.named(0, later);
         assert!(!named.is_empty() && !named.contains(&first), "{named:?}");
@@ -563,7 +537,7 @@ fn an_answer_may_renew_alone() {
         let mut sim = Sim::new(3, apart);
         sim.begin();
         sim.connect_with(1, true);
-        sim.trickles = Some((0, 2));
+        sim.trickle(Some(2));
         let offer = sim.offer(0, false);
         let answer = sim.answer(2, offer, SdpType::Answer);
         sim.take(0, answer);

@@ -66,7 +66,7 @@ pub(crate) struct End {
     /// How many datagrams of each length it has received.
     pub(crate) lengths: BTreeMap<usize, u64>,
     /// Candidates that the other side cannot take yet.
-    held: Vec<IceCandidateInit>,
+    pub(crate) held: Vec<IceCandidateInit>,
 }
 
 impl Deref for Pair {
@@ -286,7 +286,7 @@ impl Pair {
 }
 
 /// What is sent between two ports of streams goes on one.
-fn route(local: SocketAddr, remote: SocketAddr) -> Path {
+pub(crate) fn route(local: SocketAddr, remote: SocketAddr) -> Path {
     let protocol = match local.port() > OF_STREAMS {
         true => Protocol::Tcp,
         false => Protocol::Udp,
@@ -381,7 +381,7 @@ impl Machine for End {
 }
 
 impl End {
-    fn new(
+    pub(crate) fn new(
         configuration: Configuration,
         settings: Settings,
         seed: [u8; 32],
@@ -547,4 +547,4 @@ fn word(event: &Event) -> Option<String> {
 /// Streams have ports above it, and sockets below.
 const OF_STREAMS: u16 = 30_000;
 /// What an engine sends at most: 1,500 bytes less the headers of IPv4 and UDP.
-const LONGEST: usize = 1472;
+pub(crate) const LONGEST: usize = 1472;
