@@ -6,210 +6,255 @@
 )]
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use oxirtc_datachannel::{
     ChannelId, Config, Disposition, Error, Event, Failure, Initiator, Parameters, Payload,
     Reliability, Role, Session, State, ppid,
 };
+use oxirtc_netsim::{
+    self as netsim,
+    End::{self, A, B},
+    Machine, Wire,
+};
 use proptest::prelude::*;
 
-/// What travels on a stream in one direction.
-#[derive(Debug)]
-enum Item {
-    Message(u32, Bytes),
-    Reset,
-}
-
+/// A session on an association that keeps what the session does not take yet.
 #[derive(Debug)]
 struct Side {
     session: Session,
-    /// Items on their way to this side, by stream.
-    incoming: BTreeMap<u16, VecDeque<Item>>,
-    /// Resets of this side that the other performed, whose confirmation is on its way.
-    confirmed: VecDeque<u16>,
+    /// What has arrived and is not taken, by stream: messages with their identifiers, and resets.
+    arrived: BTreeMap<u16, VecDeque<Option<(u32, Bytes)>>>,
+    /// What is to be sent.
+    outgoing: VecDeque<(Lane, Vec<u8>)>,
     /// Messages sent and received by channels, in order.
     sent: BTreeMap<ChannelId, Vec<Payload>>,
     received: BTreeMap<ChannelId, Vec<Payload>>,
     events: Vec<Event>,
 }
 
-#[derive(Debug)]
-struct Pair {
-    sides: [Side; 2],
-}
+/// What keeps its order: a stream, or with none what an association answers to resets (RFC 6525 §4.4).
+type Lane = Option<u16>;
 
 impl Side {
     fn new(role: Role) -> Self {
         let mut session = Session::new(Config::new());
         session.set_role(role);
+        session.set_connected(64);
         Self {
             session,
-            incoming: BTreeMap::new(),
-            confirmed: VecDeque::new(),
+            arrived: BTreeMap::new(),
+            outgoing: VecDeque::new(),
             sent: BTreeMap::new(),
             received: BTreeMap::new(),
             events: Vec::new(),
         }
     }
 
-    /// Takes one item of one stream; false when it has to wait.
-    fn take(&mut self, number: u16) -> (bool, bool) {
-        let Some(items) = self.incoming.get_mut(&number) else {
-            return (false, false);
-        };
-        match items.front() {
-            None => return (false, false),
-            Some(Item::Message(ppid::DCEP, _)) => {
-                let Some(Item::Message(_, bytes)) = items.pop_front() else {
-                    unreachable!("it was just seen");
-                };
-                self.session.handle_message(number, &bytes);
+    fn put(&mut self, stream: u16, ppid: u32, payload: &[u8]) {
+        let datagram = [&ppid.to_be_bytes(), payload].concat();
+        self.outgoing.push_back((Some(stream), datagram));
+    }
+
+    fn send(&mut self, id: ChannelId, payload: Payload) -> Result<(), Error> {
+        let out = self.session.send(id, payload.clone())?;
+        self.put(out.stream, out.ppid, &out.payload);
+        self.sent.entry(id).or_default().push(payload);
+        Ok(())
+    }
+
+    /// Takes the next of one stream; false when it has to wait.
+    fn take(&mut self, number: u16) -> bool {
+        let first = self.arrived.get_mut(&number).and_then(VecDeque::pop_front);
+        match first {
+            None => return false,
+            Some(None) => {
+                self.session.handle_incoming_reset(number);
+                let answer = number.to_be_bytes().to_vec();
+                self.outgoing.push_back((None, answer));
             }
-            Some(Item::Message(..)) => {
-                let disposition = self.session.handle_user_message(number);
-                if disposition == Disposition::Hold {
-                    return (false, false);
+            Some(Some((ppid::DCEP, bytes))) => self.session.handle_message(number, &bytes),
+            Some(Some((ppid, bytes))) => match self.session.handle_user_message(number) {
+                Disposition::Hold => {
+                    let all = self.arrived.entry(number).or_default();
+                    all.push_front(Some((ppid, bytes)));
+                    return false;
                 }
-                let Some(Item::Message(ppid, bytes)) = items.pop_front() else {
-                    unreachable!("it was just seen");
-                };
-                if disposition == Disposition::Deliver {
+                Disposition::Discard => {}
+                Disposition::Deliver => {
                     let id = self.session.by_stream(number).unwrap();
                     let payload = self.session.decode(id, ppid, bytes).unwrap().unwrap();
                     self.received.entry(id).or_default().push(payload);
                 }
-            }
-            Some(Item::Reset) => {
-                items.pop_front();
-                self.session.handle_incoming_reset(number);
-                return (true, true);
-            }
+            },
         }
-        (true, false)
+        true
+    }
+
+    fn state(&self, id: ChannelId) -> Option<State> {
+        let state = self.session.channel(id).map(|it| it.state());
+        state.filter(|state| *state != State::Closed)
     }
 }
 
-impl Pair {
-    fn new() -> Self {
-        let mut sides = [Role::Client, Role::Server].map(Side::new);
-        for side in &mut sides {
-            side.session.set_connected(64);
+/// What stands on a stream for its reset: too short for a message.
+const RESET: [u8; 1] = [0];
+
+impl Machine for Side {
+    type Route = Lane;
+
+    fn handle_datagram(&mut self, _now: Instant, lane: Lane, datagram: &mut [u8]) {
+        let Some(number) = lane else {
+            let number = u16::from_be_bytes(datagram.try_into().unwrap());
+            return self.session.handle_outgoing_reset(number);
+        };
+        let message = datagram.split_first_chunk();
+        let message = message
+            .map(|(ppid, payload)| (u32::from_be_bytes(*ppid), Bytes::copy_from_slice(payload)));
+        self.arrived.entry(number).or_default().push_back(message);
+    }
+
+    fn handle_timeout(&mut self, _now: Instant) {}
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        None
+    }
+
+    fn poll_transmit(
+        &mut self,
+        _now: Instant,
+        _room: usize,
+        buf: &mut Vec<u8>,
+    ) -> Option<(Lane, usize)> {
+        let (lane, datagram) = self.outgoing.pop_front()?;
+        buf.extend(&datagram);
+        Some((lane, datagram.len()))
+    }
+
+    fn poll(&mut self, _now: Instant) -> bool {
+        let numbers: Vec<_> = self.arrived.keys().copied().collect();
+        let mut more = false;
+        for number in numbers {
+            more |= self.take(number);
         }
-        Self { sides }
-    }
-
-    /// Moves what a side has to say onto the streams.
-    fn flush(&mut self, side: usize) {
-        let [near, far] = &mut self.sides;
-        let (near, far) = if side == 0 { (near, far) } else { (far, near) };
-        while let Some(out) = near.session.poll_send() {
-            let items = far.incoming.entry(out.stream).or_default();
-            items.push_back(Item::Message(out.ppid, out.payload));
+        while let Some(out) = self.session.poll_send() {
+            self.put(out.stream, out.ppid, &out.payload);
         }
-        while let Some(number) = near.session.poll_reset() {
-            let items = far.incoming.entry(number).or_default();
-            items.push_back(Item::Reset);
+        while let Some(number) = self.session.poll_reset() {
+            self.outgoing.push_back((Some(number), RESET.to_vec()));
         }
-        near.events
-            .extend(std::iter::from_fn(|| near.session.poll_event()));
+        let known = self.events.len();
+        self.events
+            .extend(std::iter::from_fn(|| self.session.poll_event()));
+        more || self.events.len() > known
     }
 
-    fn open(&mut self, side: usize, parameters: Parameters) -> Result<ChannelId, Error> {
-        let opened = self.sides[side].session.open(parameters);
-        self.flush(side);
-        opened
+    fn mirrored(lane: Lane) -> Lane {
+        lane
     }
+}
 
-    fn close(&mut self, side: usize, id: ChannelId) {
-        self.sides[side].session.close(id);
-        self.flush(side);
-    }
+/// Keeps the order of each lane, and of nothing else.
+#[derive(Debug, Default)]
+struct Lanes {
+    /// By receiver and lane, of which none is empty.
+    under_way: BTreeMap<(End, Lane), VecDeque<Vec<u8>>>,
+    /// Everything arrives now, now from this lane and then from that.
+    flows: bool,
+    turns: usize,
+}
 
-    fn send(&mut self, side: usize, id: ChannelId, payload: Payload) -> Result<(), Error> {
-        let [near, far] = &mut self.sides;
-        let (near, far) = if side == 0 { (near, far) } else { (far, near) };
-        let out = near.session.send(id, payload.clone())?;
-        let items = far.incoming.entry(out.stream).or_default();
-        items.push_back(Item::Message(out.ppid, out.payload));
-        near.sent.entry(id).or_default().push(payload);
-        Ok(())
-    }
-
-    /// Delivers one item to a side, from the `choice`th of the streams that have some.
-    fn deliver(&mut self, side: usize, choice: usize) -> bool {
-        let near = &mut self.sides[side];
-        if choice.is_multiple_of(4)
-            && let Some(number) = near.confirmed.pop_front()
-        {
-            near.session.handle_outgoing_reset(number);
-            self.flush(side);
-            return true;
+impl Lanes {
+    /// The next of the `choice`th of the lanes that lead there.
+    fn pick(&mut self, choice: usize, there: impl Fn(End) -> bool) -> Option<(End, Lane, Vec<u8>)> {
+        let leading = self.under_way.keys().filter(|(to, _)| there(*to)).copied();
+        let leading: Vec<_> = leading.collect();
+        let key = *leading.get(choice % leading.len().max(1))?;
+        let lane = self.under_way.get_mut(&key)?;
+        let datagram = lane.pop_front()?;
+        if lane.is_empty() {
+            self.under_way.remove(&key);
         }
-        let busy: Vec<_> = near
-            .incoming
-            .iter()
-            .filter(|(_, items)| !items.is_empty())
-            .map(|(number, _)| *number)
-            .collect();
-        if busy.is_empty() {
-            return false;
-        }
-        let number = busy[choice % busy.len()];
-        let (moved, was_reset) = near.take(number);
-        if was_reset {
-            self.sides[1 - side].confirmed.push_back(number);
-        }
-        self.flush(side);
-        moved
+        Some((key.0, key.1, datagram))
+    }
+}
+
+impl Wire<Lane> for Lanes {
+    fn send(&mut self, _now: Instant, to: End, lane: Lane, datagram: Vec<u8>) {
+        let lane = self.under_way.entry((to, lane)).or_default();
+        lane.push_back(datagram);
     }
 
-    /// Delivers everything.
-    fn settle(&mut self) {
-        for _ in 0..100_000 {
-            let mut moved = false;
-            for side in [0, 1] {
-                for choice in 0..4 {
-                    moved |= self.deliver(side, choice);
-                }
-            }
-            let idle = self.sides.iter().all(|side| {
-                side.confirmed.is_empty() && side.incoming.values().all(VecDeque::is_empty)
-            });
-            if !moved && idle {
-                return;
-            }
-        }
-        panic!("does not settle: {self:#?}");
+    fn poll_timeout(&self) -> Option<Instant> {
+        None
     }
 
-    /// The channel of a side that has a stream.
-    fn peer_of(&self, side: usize, id: ChannelId) -> ChannelId {
-        let stream = self.sides[side].session.channel(id).unwrap().stream();
-        let other = &self.sides[1 - side].session;
-        other.by_stream(stream.unwrap()).unwrap()
+    fn receive(&mut self, _now: Instant) -> Option<(End, Lane, Vec<u8>)> {
+        self.turns += 1;
+        let flows = self.flows;
+        self.pick(self.turns, |_| flows)
     }
+}
 
-    fn state(&self, side: usize, id: ChannelId) -> Option<State> {
-        let state = self.sides[side].session.channel(id).map(|c| c.state());
-        state.filter(|state| *state != State::Closed)
+type Pair = netsim::Pair<Side, Lanes>;
+
+fn pair() -> Pair {
+    Pair::new(
+        [Role::Client, Role::Server].map(Side::new),
+        Lanes::default(),
+    )
+}
+
+fn open(pair: &mut Pair, side: End, parameters: Parameters) -> Result<ChannelId, Error> {
+    pair.with(side, |it, _| it.session.open(parameters))
+}
+
+fn close(pair: &mut Pair, side: End, id: ChannelId) {
+    pair.with(side, |it, _| it.session.close(id));
+}
+
+fn send(pair: &mut Pair, side: End, id: ChannelId, payload: Payload) -> Result<(), Error> {
+    pair.with(side, |it, _| it.send(id, payload))
+}
+
+/// The next of the `choice`th of the lanes to an end arrives.
+fn arrive(pair: &mut Pair, side: End, choice: usize) {
+    if let Some((to, lane, datagram)) = pair.wire.pick(choice, |to| to == side) {
+        pair.deliver(to, lane, datagram);
     }
+}
+
+/// Everything arrives, and is taken.
+fn settle(pair: &mut Pair) {
+    pair.wire.flows = true;
+    pair.run_for(Duration::ZERO);
+    pair.wire.flows = false;
+    let mut arrived = pair.ends.iter().flat_map(|it| it.arrived.values());
+    assert!(arrived.all(VecDeque::is_empty), "{:#?}", pair.ends);
+}
+
+/// The other side's channel on the stream of this one.
+fn peer_of(pair: &Pair, side: End, id: ChannelId) -> ChannelId {
+    let stream = pair[side].session.channel(id).unwrap().stream();
+    let other = &pair[side.other()].session;
+    other.by_stream(stream.unwrap()).unwrap()
 }
 
 /// [6.2-03] [6.2-25] The peer's channel has the attributes of ours.
 #[test]
 fn attributes_are_seen_on_both_sides() {
-    let mut pair = Pair::new();
+    let mut pair = pair();
     let parameters = Parameters {
         protocol: "chess".into(),
         ordered: false,
-        reliability: Reliability::Lifetime(std::time::Duration::from_millis(500)),
+        reliability: Reliability::Lifetime(Duration::from_millis(500)),
         ..Parameters::new("game ♞")
     };
-    let id = pair.open(1, parameters).unwrap();
-    pair.settle();
-    let there = pair.sides[0].session.channel(pair.peer_of(1, id)).unwrap();
-    let here = pair.sides[1].session.channel(id).unwrap();
+    let id = open(&mut pair, B, parameters).unwrap();
+    settle(&mut pair);
+    let there = pair[A].session.channel(peer_of(&pair, B, id)).unwrap();
+    let here = pair[B].session.channel(id).unwrap();
     assert!(here.is_acknowledged());
     for channel in [here, there] {
         assert_eq!((channel.label(), channel.protocol()), ("game ♞", "chess"));
@@ -224,28 +269,28 @@ fn attributes_are_seen_on_both_sides() {
 /// [6.2-17] Everything sent before a close arrives before it, from either side and from both.
 #[test]
 fn nothing_sent_before_a_close_is_lost() {
-    for closers in [&[0][..], &[1], &[0, 1]] {
-        let mut pair = Pair::new();
-        let id = pair.open(0, Parameters::new("")).unwrap();
-        pair.settle();
-        let ids = [id, pair.peer_of(0, id)];
+    for closers in [&[A][..], &[B], &[A, B]] {
+        let mut pair = pair();
+        let id = open(&mut pair, A, Parameters::new("")).unwrap();
+        settle(&mut pair);
+        let ids = [(A, id), (B, peer_of(&pair, A, id))];
         for number in 0..10 {
-            for side in [0, 1] {
-                let text = format!("{side} {number}");
-                pair.send(side, ids[side], text.into()).unwrap();
+            for (side, id) in ids {
+                let text = format!("{side:?} {number}");
+                send(&mut pair, side, id, text.into()).unwrap();
             }
         }
-        for side in closers {
-            pair.close(*side, ids[*side]);
+        for (side, id) in ids.iter().filter(|it| closers.contains(&it.0)) {
+            close(&mut pair, *side, *id);
         }
-        pair.settle();
-        for side in [0, 1] {
-            assert_eq!(pair.state(side, ids[side]), None);
+        settle(&mut pair);
+        for (side, id) in ids {
+            assert_eq!(pair[side].state(id), None);
             let closed_here = closers.contains(&side);
-            let got = pair.sides[side].received.get(&ids[side]);
+            let got = pair[side].received.get(&id);
             // A side that closes does not listen any more; the other gets all.
             assert_eq!(got.map_or(0, Vec::len), if closed_here { 0 } else { 10 });
-            let events = &pair.sides[side].events;
+            let events = &pair[side].events;
             let closing = events
                 .iter()
                 .any(|event| matches!(event, Event::Closing { .. }));
@@ -266,41 +311,42 @@ fn nothing_sent_before_a_close_is_lost() {
 /// [6.2-02] Both sides of a negotiated channel may have their own options, and the second may open it late.
 #[test]
 fn negotiated_on_both_sides() {
-    let mut pair = Pair::new();
+    let mut pair = pair();
     let with = |ordered| Parameters {
         negotiated: Some(0),
         ordered,
         ..Parameters::default()
     };
-    let early = pair.open(0, with(true)).unwrap();
-    pair.send(0, early, "before you".into()).unwrap();
-    assert!(!pair.deliver(1, 1));
-    let late = pair.open(1, with(false)).unwrap();
-    pair.settle();
-    assert_eq!(pair.sides[1].received[&late], ["before you".into()]);
-    pair.close(1, late);
-    pair.settle();
-    assert_eq!(pair.state(0, early), None);
-    assert!(pair.open(0, with(true)).is_ok());
+    let early = open(&mut pair, A, with(true)).unwrap();
+    send(&mut pair, A, early, "before you".into()).unwrap();
+    arrive(&mut pair, B, 0);
+    assert_eq!(pair[B].arrived[&0].len(), 1);
+    let late = open(&mut pair, B, with(false)).unwrap();
+    settle(&mut pair);
+    assert_eq!(pair[B].received[&late], ["before you".into()]);
+    close(&mut pair, B, late);
+    settle(&mut pair);
+    assert_eq!(pair[A].state(early), None);
+    assert!(open(&mut pair, A, with(true)).is_ok());
 }
 
 /// [6.2-05] In band on one side and negotiated on the other with the same id: the channel fails on both.
 #[test]
 fn an_open_meets_a_negotiated_channel() {
-    let mut pair = Pair::new();
+    let mut pair = pair();
     let agreed = Parameters {
         negotiated: Some(0),
         ..Parameters::default()
     };
-    let there = pair.open(1, agreed).unwrap();
-    let here = pair.open(0, Parameters::new("in band")).unwrap();
-    pair.settle();
+    let there = open(&mut pair, B, agreed).unwrap();
+    let here = open(&mut pair, A, Parameters::new("in band")).unwrap();
+    settle(&mut pair);
     let ends = [
-        (0, here, Initiator::Remote, Failure::Rejected),
-        (1, there, Initiator::Library, Failure::Violation),
+        (A, here, Initiator::Remote, Failure::Rejected),
+        (B, there, Initiator::Library, Failure::Violation),
     ];
     for (side, id, who, why) in ends {
-        let events = &pair.sides[side].events;
+        let events = &pair[side].events;
         let found = events.iter().any(|event| {
             matches!(event, Event::Closed { channel, by, failure, .. }
                 if (*channel, *by, *failure) == (id, who, Some(why)))
@@ -318,14 +364,15 @@ enum Action {
     Deliver(usize),
 }
 
-fn actions() -> impl Strategy<Value = Vec<(bool, Action)>> {
+fn actions() -> impl Strategy<Value = Vec<(End, Action)>> {
     let action = prop_oneof![
         2 => any::<bool>().prop_map(Action::Open),
         4 => any::<(usize, u8)>().prop_map(|(which, n)| Action::Send(which, n)),
         1 => any::<usize>().prop_map(Action::Close),
         6 => any::<usize>().prop_map(Action::Deliver),
     ];
-    prop::collection::vec((any::<bool>(), action), 0..300)
+    let side = prop::sample::select(End::BOTH.to_vec());
+    prop::collection::vec((side, action), 0..300)
 }
 
 /// What must hold at any time for what a side was told.
@@ -358,37 +405,36 @@ proptest! {
     /// is a beginning of what was sent, all of it where nobody closed.
     #[test]
     fn random_use_of_a_pair(actions in actions()) {
-        let mut pair = Pair::new();
+        let mut pair = pair();
         for (side, action) in actions {
-            let side = usize::from(side);
-            let ids: Vec<_> = pair.sides[side].session.channels().collect();
+            let ids: Vec<_> = pair[side].session.channels().collect();
             let chosen = |which: usize| ids.get(which % ids.len().max(1)).copied();
             match action {
                 Action::Open(ordered) => {
                     let parameters = Parameters { ordered, ..Parameters::new("x") };
-                    match pair.open(side, parameters) {
+                    match open(&mut pair, side, parameters) {
                         Ok(_) | Err(Error::NoIdLeft) => {}
                         Err(other) => panic!("{other}"),
                     }
                 }
                 Action::Send(which, n) => if let Some(id) = chosen(which) {
-                    let open = pair.state(side, id) == Some(State::Open);
+                    let open = pair[side].state(id) == Some(State::Open);
                     let payload = vec![n; usize::from(n % 3)];
-                    let sent = pair.send(side, id, payload.into());
+                    let sent = send(&mut pair, side, id, payload.into());
                     prop_assert_eq!(sent.is_ok(), open);
                 },
                 Action::Close(which) => if let Some(id) = chosen(which) {
-                    pair.close(side, id);
+                    close(&mut pair, side, id);
                 },
                 Action::Deliver(choice) => {
-                    pair.deliver(side, choice);
+                    arrive(&mut pair, side, choice);
                 }
             }
         }
-        pair.settle();
-        for side in [0, 1] {
-            let near = &pair.sides[side];
-            let far = &pair.sides[1 - side];
+        settle(&mut pair);
+        for side in End::BOTH {
+            let near = &pair[side];
+            let far = &pair[side.other()];
             assert_orderly(&near.events);
             let stats = near.session.stats();
             prop_assert_eq!((stats.rejected, stats.ignored), (0, 0));
@@ -396,8 +442,8 @@ proptest! {
             prop_assert_eq!(stats.opened - stats.closed, open);
             prop_assert_eq!(open, far.session.channels().count() as u64);
             for id in near.session.channels() {
-                prop_assert_eq!(pair.state(side, id), Some(State::Open));
-                let peer = pair.peer_of(side, id);
+                prop_assert_eq!(pair[side].state(id), Some(State::Open));
+                let peer = peer_of(&pair, side, id);
                 prop_assert_eq!(near.sent.get(&id), far.received.get(&peer));
                 prop_assert_eq!(near.session.channel(id).unwrap().stats().messages_sent,
                     far.session.channel(peer).unwrap().stats().messages_received);
