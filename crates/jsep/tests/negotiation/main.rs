@@ -4,6 +4,7 @@ mod again;
 mod bundles;
 mod candidates;
 mod data;
+mod ends;
 mod hidden;
 mod hostile;
 mod ice;

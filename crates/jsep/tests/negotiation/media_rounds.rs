@@ -1,13 +1,16 @@
 //! Two ends that add, stop, hold, roll back and negotiate at random always come to agree.
 
+use std::time::Duration;
+
 use oxirtc_jsep::{
-    BundlePolicy, Change, Description, MediaKind, Origin, SignalingState, Transceiver,
+    BundlePolicy, Change, Description, MediaKind, Origin, SdpType, SignalingState, Transceiver,
     TransceiverId, TransceiverInit,
     sdp::{Direction, Session},
 };
-use oxirtc_netsim::for_each_seed;
+use oxirtc_netsim::{self as netsim, Duplex, Link, for_each_seed};
 
 use crate::{
+    ends::{End, LONGEST, Pair},
     rounds::Random,
     support::{Peer, equipped},
 };
@@ -69,51 +72,6 @@ fn act(peer: &mut Peer, random: &mut Random) -> Vec<Change> {
     }
 }
 
-/// What the changes of one end come to, as an engine would have it.
-#[derive(Default)]
-struct Followed {
-    there: Vec<(TransceiverId, Option<String>, Option<Direction>)>,
-}
-
-impl Followed {
-    fn follow(&mut self, peer: &Peer, changes: &[Change]) {
-        for transceiver in peer.negotiator.transceivers() {
-            let id = transceiver.id();
-            // those that the application added
-            let known = self.there.iter().any(|it| it.0 == id);
-            let told =
-                |it: &Change| matches!(it, Change::TransceiverAdded { id: new, .. } if *new == id);
-            if !known && !changes.iter().any(told) {
-                self.there.push((id, None, None));
-            }
-        }
-        for change in changes {
-            let at = |wanted: &TransceiverId| self.there.iter().position(|it| it.0 == *wanted);
-            match change {
-                Change::TransceiverAdded { id, .. } => self.there.push((*id, None, None)),
-                Change::Associated { id, mid } => {
-                    let at = at(id).expect("it is known");
-                    self.there[at].1.clone_from(mid);
-                }
-                Change::Direction { id, current } => {
-                    let at = at(id).expect("it is known");
-                    self.there[at].2 = *current;
-                }
-                Change::TransceiverRemoved { id } => self.there.retain(|it| it.0 != *id),
-                _ => {}
-            }
-        }
-        let mut there: Vec<_> = peer
-            .negotiator
-            .transceivers()
-            .map(|it| (it.id(), it.mid().map(str::to_owned), it.current_direction()))
-            .collect();
-        there.sort_by_key(|it| it.0);
-        self.there.sort_by_key(|it| it.0);
-        assert_eq!(self.there, there);
-    }
-}
-
 /// What a rollback goes back to; the transceivers `without` those that the peer's offer stopped, which is for good.
 fn settled(peer: &Peer, without: &[TransceiverId]) -> impl PartialEq + std::fmt::Debug + use<> {
     let it = &peer.negotiator;
@@ -133,67 +91,53 @@ fn settled(peer: &Peer, without: &[TransceiverId]) -> impl PartialEq + std::fmt:
     )
 }
 
-/// An exchange from `peers[offerer]`, perhaps with a provisional answer, perhaps rolled back before it.
-fn negotiate(
-    peers: &mut [Peer; 2],
-    followed: &mut [Followed; 2],
-    offerer: usize,
-    random: &mut Random,
-) {
-    let answerer = 1 - offerer;
-    let mut told = |peer: &Peer, at: usize, changes: &[Change]| followed[at].follow(peer, changes);
+/// An exchange that an end begins, perhaps with a provisional answer, perhaps rolled back before it.
+fn negotiate(pair: &mut Pair, offerer: netsim::End, random: &mut Random) {
+    let answerer = offerer.other();
     if random.below(4) == 0 {
         // stopped by the offer: what the offerer is stopping
-        let stopping = |peer: &Peer| {
-            let all = peer.negotiator.transceivers().filter(|it| it.is_stopping());
-            all.filter_map(|it| it.mid().map(str::to_owned))
-                .collect::<Vec<_>>()
-        };
-        let mids = stopping(&peers[offerer]);
-        let without = [0, 1].map(|side| {
-            let all = peers[side].negotiator.transceivers();
+        let all = pair[offerer].peer.negotiator.transceivers();
+        let stopping = all.filter(|it| it.is_stopping());
+        let mids: Vec<_> = stopping
+            .filter_map(|it| it.mid().map(str::to_owned))
+            .collect();
+        let without = pair.ends.each_ref().map(|end| {
+            let all = end.peer.negotiator.transceivers();
             let ended =
                 all.filter(|it| it.mid().is_some_and(|mid| mids.iter().any(|it| it == mid)));
             ended.map(Transceiver::id).collect::<Vec<_>>()
         });
-        let before = [0, 1].map(|side| settled(&peers[side], &without[side]));
-        let changes = peers[offerer].local(None);
-        told(&peers[offerer], offerer, &changes);
-        let offer = peers[offerer].negotiator.local_description();
-        let changes = peers[answerer].remote(offer.expect("an offer"));
-        told(&peers[answerer], answerer, &changes);
-        let changes = peers[answerer].remote(Description::rollback());
-        told(&peers[answerer], answerer, &changes);
-        let changes = peers[offerer].local(Description::rollback());
-        told(&peers[offerer], offerer, &changes);
-        let after = [0, 1].map(|side| settled(&peers[side], &without[side]));
-        assert_eq!(after, before);
+        let both = |pair: &Pair| [0, 1].map(|at| settled(&pair.ends[at].peer, &without[at]));
+        let before = both(pair);
+        say(pair, offerer, None);
+        say(pair, offerer, Some(Description::rollback()));
+        assert_eq!(both(pair), before);
     }
-    let changes = peers[offerer].local(None);
-    told(&peers[offerer], offerer, &changes);
-    let offer = peers[offerer].negotiator.local_description();
-    let changes = peers[answerer].remote(offer.expect("an offer"));
-    told(&peers[answerer], answerer, &changes);
+    say(pair, offerer, None);
     if random.below(3) == 0 {
-        act(&mut peers[answerer], random);
+        pair.with(answerer, |end, _| end.act(|peer| act(peer, random)));
     }
     if random.below(4) == 0 {
-        let mut answer = peers[answerer].answer();
-        answer.kind = oxirtc_jsep::SdpType::Pranswer;
-        let changes = peers[answerer].local(answer.clone());
-        told(&peers[answerer], answerer, &changes);
-        let changes = peers[offerer].remote(answer);
-        told(&peers[offerer], offerer, &changes);
+        let mut answer = pair.end(answerer).peer.answer();
+        answer.kind = SdpType::Pranswer;
+        say(pair, answerer, Some(answer));
     }
-    let changes = peers[answerer].local(None);
-    told(&peers[answerer], answerer, &changes);
-    let answer = peers[answerer].negotiator.local_description();
-    let changes = peers[offerer].remote(answer.expect("an answer"));
-    told(&peers[offerer], offerer, &changes);
+    say(pair, answerer, None);
+}
+
+/// One end says something, and the other one has heard it.
+fn say(pair: &mut Pair, from: netsim::End, description: Option<Description>) {
+    pair.with(from, |end, _| end.say(description));
+    pair.run_for(Duration::ZERO);
 }
 
 /// What one end sends the other takes, under the same numbers.
-fn agree(one: &Peer, two: &Peer) {
+fn agree([one, two]: [&Peer; 2]) {
+    takes(one, two);
+    takes(two, one);
+}
+
+fn takes(one: &Peer, two: &Peer) {
     for ours in one.negotiator.transceivers() {
         let Some(mid) = ours.mid() else { continue };
         let mut all = two.negotiator.transceivers();
@@ -275,39 +219,40 @@ fn well_formed(peer: &Peer) {
 
 fn round(seed: u64) {
     let mut random = Random(seed);
-    let mut peers = ['a', 'b'].map(|name| {
+    let ends = ['a', 'b'].map(|name| {
         let policy = POLICIES[random.below(3) as usize];
-        Peer::with(name, |config| equipped(config).bundle_policy(policy))
+        let peer = Peer::with(name, |config| equipped(config).bundle_policy(policy));
+        End::new(peer, None)
     });
-    let mut followed = <[Followed; 2]>::default();
+    let mut pair = Pair::new(ends, Duplex::new(Link::new(seed)));
+    pair.room = LONGEST;
     for _ in 0..3 + random.below(8) {
-        for side in 0..2 {
+        for side in netsim::End::BOTH {
             for _ in 0..random.below(3) {
-                let changes = act(&mut peers[side], &mut random);
-                followed[side].follow(&peers[side], &changes);
+                pair.with(side, |end, _| end.act(|peer| act(peer, &mut random)));
             }
         }
-        let offerer = random.below(2) as usize;
-        negotiate(&mut peers, &mut followed, offerer, &mut random);
-        for peer in &peers {
+        let offerer = netsim::End::BOTH[random.below(2) as usize];
+        negotiate(&mut pair, offerer, &mut random);
+        let peers = pair.ends.each_ref().map(|end| &end.peer);
+        for peer in peers {
             assert_eq!(peer.state(), SignalingState::Stable);
             well_formed(peer);
         }
-        agree(&peers[0], &peers[1]);
-        agree(&peers[1], &peers[0]);
+        agree(peers);
     }
     // whoever needs it offers: that ends
     for step in 0.. {
         assert!(step < 6, "no end");
-        let needs = |peer: &Peer| peer.negotiator.negotiation_needed();
-        let Some(offerer) = peers.iter().position(needs) else {
+        let needs = |end: &netsim::End| pair[*end].peer.negotiator.negotiation_needed();
+        let Some(offerer) = netsim::End::BOTH.into_iter().find(needs) else {
             break;
         };
-        negotiate(&mut peers, &mut followed, offerer, &mut Random(seed));
+        negotiate(&mut pair, offerer, &mut Random(seed));
     }
-    agree(&peers[0], &peers[1]);
-    agree(&peers[1], &peers[0]);
-    for peer in &peers {
+    let peers = pair.ends.each_ref().map(|end| &end.peer);
+    agree(peers);
+    for peer in peers {
         let transports = peer.negotiator.transports().count();
         assert!(transports <= 1, "bundled: {transports}");
         assert!(peer.negotiator.transceivers().all(|it| it.mid().is_some()));

@@ -1,11 +1,12 @@
 //! Perfect negotiation: two ends that offer whenever they like always agree.
 
-use std::collections::VecDeque;
+use oxirtc_jsep::{Description, SignalingState};
+use oxirtc_netsim::{self as netsim, Duplex, Link, for_each_seed, ms, secs};
 
-use oxirtc_jsep::{Description, SdpType, SignalingState};
-use oxirtc_netsim::for_each_seed;
-
-use crate::support::Peer;
+use crate::{
+    ends::{End, LONGEST, Pair},
+    support::Peer,
+};
 
 /// A small generator: its rounds can be replayed by their seed.
 pub(crate) struct Random(pub(crate) u64);
@@ -20,107 +21,65 @@ impl Random {
     }
 }
 
-/// One end as the W3C's example of perfect negotiation has it.
-struct End {
-    peer: Peer,
-    polite: bool,
-    collisions: u32,
-    inbox: VecDeque<Description>,
-}
-
-impl End {
-    fn new(name: char, polite: bool) -> Self {
-        Self {
-            peer: Peer::new(name),
-            polite,
-            collisions: 0,
-            inbox: VecDeque::new(),
-        }
-    }
-
-    /// `onnegotiationneeded`, or a whim.
-    fn offer(&mut self) -> Option<Description> {
-        if self.peer.state() != SignalingState::Stable {
-            return None;
-        }
-        self.peer.local(None);
-        self.peer.negotiator.local_description()
-    }
-
-    /// The next message of the other end; perhaps there is a reply.
-    fn receive(&mut self, seed: u64) -> Option<Description> {
-        let description = self.inbox.pop_front()?;
-        let offer = description.kind == SdpType::Offer;
-        let collision = offer && self.peer.state() != SignalingState::Stable;
-        self.collisions += u32::from(collision);
-        if collision && !self.polite {
-            return None;
-        }
-        let result = self.peer.try_remote(description);
-        result.unwrap_or_else(|error| panic!("seed {seed}: {error}"));
-        if offer {
-            self.peer.local(None);
-            return self.peer.negotiator.local_description();
-        }
-        None
-    }
-}
-
 /// Returns how often both had offered.
 fn round(seed: u64) -> u32 {
     let mut random = Random(seed);
-    let mut ends = [End::new('a', true), End::new('b', false)];
-    let steps = 5 + random.below(30);
-    let mut step = 0;
-    loop {
-        let calm = step >= steps;
-        let side = (random.below(2)) as usize;
-        let end = &mut ends[side];
-        let sent = match random.below(4) {
-            0 if !calm => {
-                match random.below(3) {
-                    0 => end.peer.negotiator.add_data_channel(),
-                    1 => end.peer.negotiator.restart_ice(),
-                    _ => {}
+    let ends = [('a', true), ('b', false)];
+    let ends = ends.map(|(name, polite)| End::new(Peer::new(name), Some(polite)));
+    let [there, back] = [0, 1].map(|at| Link::new(seed + at).delay(ms(random.below(60))));
+    let mut pair = Pair::new(ends, Duplex::asymmetric(there, back));
+    pair.room = LONGEST;
+    for _ in 0..5 + random.below(30) {
+        let side = netsim::End::BOTH[random.below(2) as usize];
+        pair.with(side, |end, _| {
+            let negotiator = &mut end.peer.negotiator;
+            match random.below(4) {
+                0 => {
+                    match random.below(3) {
+                        0 => negotiator.add_data_channel(),
+                        1 => negotiator.restart_ice(),
+                        _ => {}
+                    }
+                    offer(end);
                 }
-                end.offer()
+                1 if negotiator.negotiation_needed() => offer(end),
+                _ => {}
             }
-            1 if end.peer.negotiator.negotiation_needed() => end.offer(),
-            _ => end.receive(seed),
-        };
-        if let Some(sent) = sent {
-            ends[1 - side].inbox.push_back(sent);
-        }
-        step += 1;
-        let quiet = |end: &End| {
-            end.inbox.is_empty()
-                && end.peer.state() == SignalingState::Stable
-                && !end.peer.negotiator.negotiation_needed()
-        };
-        if calm && ends.iter().all(quiet) {
-            break;
-        }
-        assert!(step < steps + 1000, "seed {seed}: no end");
+        });
+        pair.run_for(ms(random.below(20)));
     }
-    let [a, b] = &ends;
+    pair.run_until(secs(10), |pair| {
+        for side in netsim::End::BOTH {
+            if pair[side].peer.negotiator.negotiation_needed() {
+                pair.with(side, |end, _| offer(end));
+            }
+        }
+        let settled = |end: &End| {
+            let needs = end.peer.negotiator.negotiation_needed();
+            end.peer.state() == SignalingState::Stable && !needs
+        };
+        pair.wire.poll_timeout().is_none() && pair.ends.iter().all(settled)
+    });
+    let [a, b] = &pair.ends;
     let sdp = |description: Option<Description>| description.map(|it| it.sdp);
     let (one, two) = (&a.peer.negotiator, &b.peer.negotiator);
     assert_eq!(
         sdp(one.current_local_description()),
         sdp(two.current_remote_description()),
-        "seed {seed}"
     );
     assert_eq!(
         sdp(two.current_local_description()),
         sdp(one.current_remote_description()),
-        "seed {seed}"
     );
-    assert_eq!(
-        one.transports().count(),
-        two.transports().count(),
-        "seed {seed}"
-    );
+    assert_eq!(one.transports().count(), two.transports().count());
     a.collisions.min(b.collisions)
+}
+
+/// `onnegotiationneeded`, or a whim.
+fn offer(end: &mut End) {
+    if end.peer.state() == SignalingState::Stable {
+        end.say(None);
+    }
 }
 
 /// [4.7-01] [4.7.3-05] 1,000 rounds of random offers, glare included: both ends agree in the end.
