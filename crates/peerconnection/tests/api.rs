@@ -155,8 +155,8 @@ fn a_message_leaves_inline() {
         connect(&left, &right).await;
         here.opened().await.unwrap();
     });
-    world.pass(Duration::from_secs(1));
-    let wire = world.sides[0].carrier.clone();
+    world.run_for(Duration::from_secs(1));
+    let wire = world.ends[0].carrier.clone();
     assert!(wire.sent.lock().unwrap().is_empty());
     here.try_send("now").unwrap();
     assert_eq!(wire.sent.lock().unwrap().len(), 1);
@@ -192,11 +192,11 @@ fn a_life_begins_when_the_message_is_sent() {
     world.cut();
     bulk.try_send(vec![0; 8192]).unwrap();
     world.now += Duration::from_secs(5);
-    for side in &world.sides {
-        *side.carrier.now.lock().unwrap() = world.now;
+    for side in &world.ends {
+        side.set_now(world.now);
     }
     timed.try_send("in time").unwrap();
-    world.severed = false;
+    world.tap = None;
     assert_eq!(world.run(there.recv()), Some(Message::from("in time")));
 }
 
@@ -322,7 +322,7 @@ fn shutdown_drains_first() {
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Aborted);
     assert_eq!(
-        world.sides[0].carrier.closed.load(Ordering::Relaxed),
+        world.ends[0].carrier.closed.load(Ordering::Relaxed),
         1,
         "the socket was given back"
     );
@@ -346,7 +346,7 @@ fn the_last_handle_closes() {
         assert_eq!(there.recv().await, Some("still here".into()));
     });
     drop(here);
-    world.sides[0]
+    world.ends[0]
         .engine
         .drive(|_, engine, _| assert!(engine.is_finished()));
     world.run(async { assert_eq!(there.recv().await, None) });
@@ -393,7 +393,7 @@ fn a_peer_that_is_lost_leaves_no_task() {
         right.next_data_channel().await.unwrap()
     });
     let weak = right.downgrade();
-    let carrier = world.sides[1].carrier.clone();
+    let carrier = world.ends[1].carrier.clone();
     let echo = async move { while there.recv().await.is_some() {} };
     let attend = async move {
         while let Some(event) = right.next_event().await {
@@ -592,7 +592,7 @@ fn the_peers_goodbye_is_an_event() {
         assert_eq!(right.connection_state(), PeerConnectionState::Connected);
         there.closed().await.unwrap();
     });
-    world.pass(Duration::from_secs(60));
+    world.run_for(Duration::from_secs(60));
     right.close();
     world.run(async {
         while let Some(event) = right.next_event().await {
@@ -701,7 +701,7 @@ fn what_waits_ends_when_nobody_carries_the_connection() {
         negotiate(&left, &right).await;
         here.opened().await.unwrap();
     });
-    world.sides[0].engine.abandon();
+    world.ends[0].engine.abandon();
     assert_eq!(left.connection_state(), PeerConnectionState::Closed);
     let errors = world.run(async {
         assert_eq!(here.recv().await, None);
@@ -1032,18 +1032,18 @@ fn wishes_wake_who_encodes() {
     let _reader = screen.frames().unwrap();
     for _ in 0..3 {
         pictures.try_write(picture(world.now)).unwrap();
-        world.pass(ms(500));
+        world.run_for(ms(500));
     }
     while pictures.try_hint().is_some() {}
     let asked = world.run(join(pictures.next_hint(), async {
         screen.request_keyframe();
     }));
     assert_eq!(asked.0, Some(Hint::Keyframe { rid: None }));
-    world.unreported = true;
+    world.lose_reports();
     let mut told = Vec::new();
     for _ in 0..17 {
         pictures.try_write(picture(world.now)).unwrap();
-        world.pass(Duration::from_secs(1));
+        world.run_for(Duration::from_secs(1));
         let hints = std::iter::from_fn(|| pictures.try_hint());
         told.extend(hints.filter_map(|it| match it {
             Hint::Encoding { active, .. } => Some(active),

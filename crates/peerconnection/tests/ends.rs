@@ -78,7 +78,7 @@ fn outcomes(name: &str, end: End) -> [String; 2] {
         right.next_data_channel().await.unwrap()
     });
     while channel.try_send(vec![0; 65_536]).is_ok() {}
-    let engine = world.sides[0].engine.clone();
+    let engine = world.ends[0].engine.clone();
     if end == End::Failed {
         world.cut();
     }

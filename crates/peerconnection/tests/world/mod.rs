@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test stops where it is wrong")]
 
 use std::{
+    collections::VecDeque,
     net::{IpAddr, SocketAddr},
+    ops::{Deref, DerefMut},
     pin::pin,
     sync::{
         Arc, Mutex,
@@ -13,7 +15,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use oxirtc_netsim::{Link, Network, NodeId, epoch};
+use oxirtc_netsim::{Across, Link, Machine, Network, Pair, epoch};
 use oxirtc_peerconnection::{
     Configuration, PeerConnection,
     api::{Carrier, EngineLock},
@@ -21,28 +23,20 @@ use oxirtc_peerconnection::{
 };
 
 /// Two connections and what lies between them.
-pub(crate) struct World {
-    pub(crate) network: Network,
-    pub(crate) now: Instant,
-    pub(crate) sides: Vec<Side>,
-    pub(crate) severed: bool,
-    /// RTCP gets lost.
-    pub(crate) unreported: bool,
-}
+pub(crate) struct World(Pair<Side, Across<Path>>);
 
 pub(crate) struct Side {
     pub(crate) carrier: Arc<Wire>,
     pub(crate) engine: EngineLock<WireEnd>,
-    pub(crate) node: NodeId,
 }
 
 /// The end of a wire that lives behind the engine's lock.
 pub(crate) struct WireEnd(pub(crate) Arc<Wire>);
 
-/// Carries one connection: what it sends waits for the world to fetch it.
+/// Carries one connection: what it sends waits until it is fetched.
 pub(crate) struct Wire {
     pub(crate) now: Mutex<Instant>,
-    pub(crate) sent: Mutex<Vec<(Path, Vec<u8>)>>,
+    pub(crate) sent: Mutex<VecDeque<(Path, Vec<u8>)>>,
     pub(crate) flushes: AtomicUsize,
     pub(crate) woken: AtomicBool,
     pub(crate) closed: AtomicUsize,
@@ -122,12 +116,10 @@ fn carried(seed: u8, carrier: WireEnd) -> (PeerConnection, EngineLock<WireEnd>) 
 impl World {
     pub(crate) fn new(link: Link) -> (Self, [PeerConnection; 2]) {
         let mut network = Network::new(1).default_link(link);
-        let now = epoch();
-        let mut sides = Vec::new();
-        let connections = [1_u8, 2].map(|index| {
+        let sides = [1_u8, 2].map(|index| {
             let address: IpAddr = [10, 0, 0, index].into();
             let node = network.add_node(&[address]);
-            let carrier = Wire::new(now);
+            let carrier = Wire::new(epoch());
             let (connection, engine) = carried(index, WireEnd(carrier.clone()));
             let interface = Interface {
                 name: "eth0".into(),
@@ -137,68 +129,15 @@ impl World {
                 cost: 0,
             };
             engine.drive(|now, engine, _| engine.handle_interfaces(now, &[interface]));
-            sides.push(Side {
-                carrier,
-                engine,
-                node,
-            });
-            connection
+            (Side { carrier, engine }, node, connection)
         });
-        (
-            Self {
-                network,
-                now,
-                sides,
-                severed: false,
-                unreported: false,
-            },
-            connections,
-        )
-    }
-
-    /// Serves both sides and moves on to when something happens next; false when nothing will.
-    pub(crate) fn step(&mut self) -> bool {
-        for side in &self.sides {
-            *side.carrier.now.lock().unwrap() = self.now;
-            side.engine
-                .drive(|now, engine, _| engine.handle_timeout(now));
-        }
-        self.post();
-        while let Some(mut delivery) = self.network.receive(self.now) {
-            let side = self
-                .sides
-                .iter()
-                .find(|side| side.node == delivery.node)
-                .unwrap();
-            let path = Path::udp(delivery.to, delivery.from);
-            side.engine.drive(|now, engine, _| {
-                engine.handle_datagram(now, path, &mut delivery.datagram);
-            });
-        }
-        self.post();
-        let timers = self
-            .sides
-            .iter()
-            .map(|side| side.engine.drive(|_, engine, _| engine.poll_timeout()));
-        let next = timers.chain([self.network.poll_timeout()]).flatten().min();
-        if let Some(next) = next {
-            self.now = self.now.max(next);
-        }
-        next.is_some()
-    }
-
-    fn post(&mut self) {
-        for side in &self.sides {
-            for (path, datagram) in side.carrier.sent.lock().unwrap().drain(..) {
-                // RFC 5761 §4
-                let is_report = matches!(datagram[..], [128..=191, 192..=223, ..]);
-                let is_lost = self.severed || self.unreported && is_report;
-                if !is_lost {
-                    self.network
-                        .send(self.now, path.local, path.remote, datagram);
-                }
-            }
-        }
+        let [(a, a_node, left), (b, b_node, right)] = sides;
+        let ends = |path: Path| (path.local, path.remote);
+        let wire = Across::new(network, [a_node, b_node], ends, Path::udp);
+        let mut pair = Pair::new([a, b], wire);
+        // 1,500 bytes less the headers of IPv4 and UDP.
+        pair.room = 1472;
+        (Self(pair), [left, right])
     }
 
     /// Runs a future while time passes. It is polled only when it was woken, so a wake-up that is
@@ -220,18 +159,90 @@ impl World {
                     return value;
                 }
             }
-            assert!(self.step() && self.now < limit, "it waits for ever");
+            // What follows from it now may wake it before time passes.
+            self.run_for(Duration::ZERO);
+            if !flag.0.load(Ordering::Relaxed) {
+                assert!(self.advance(limit), "it waits for ever");
+            }
         }
     }
 
     /// From now on nothing arrives.
     pub(crate) fn cut(&mut self) {
-        self.severed = true;
+        self.tap = Some(Box::new(|_, _| false));
     }
 
-    pub(crate) fn pass(&mut self, time: Duration) {
-        let end = self.now + time;
-        while self.now < end && self.step() {}
+    /// From now on RTCP gets lost (RFC 5761 §4).
+    pub(crate) fn lose_reports(&mut self) {
+        let is_report = |datagram: &[u8]| matches!(datagram, [128..=191, 192..=223, ..]);
+        self.tap = Some(Box::new(move |_, datagram| !is_report(datagram)));
+    }
+}
+
+impl Deref for World {
+    type Target = Pair<Side, Across<Path>>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl DerefMut for World {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0
+    }
+}
+
+impl Side {
+    /// What the connection takes for now.
+    pub(crate) fn set_now(&self, now: Instant) {
+        *self.carrier.now.lock().unwrap() = now;
+    }
+}
+
+impl Machine for Side {
+    type Route = Path;
+
+    fn handle_datagram(&mut self, now: Instant, path: Path, datagram: &mut [u8]) {
+        self.set_now(now);
+        self.engine
+            .drive(|now, engine, _| engine.handle_datagram(now, path, datagram));
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.set_now(now);
+        self.engine
+            .drive(|now, engine, _| engine.handle_timeout(now));
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.engine.drive(|_, engine, _| engine.poll_timeout())
+    }
+
+    fn poll_transmit(
+        &mut self,
+        _now: Instant,
+        _room: usize,
+        buf: &mut Vec<u8>,
+    ) -> Option<(Path, usize)> {
+        let (path, datagram) = self.carrier.sent.lock().unwrap().pop_front()?;
+        buf.extend(datagram);
+        Some((path, usize::MAX))
+    }
+
+    /// The carrier has answered what the engine asks of it, and its events are the application's.
+    fn poll(&mut self, now: Instant) -> bool {
+        self.set_now(now);
+        false
+    }
+
+    fn mirrored(path: Path) -> Path {
+        Path::udp(path.remote, path.local)
+    }
+
+    fn describe(&self) -> String {
+        self.engine
+            .drive(|_, engine, _| format!("{:#?}", engine.counters()))
     }
 }
 
