@@ -93,7 +93,7 @@ impl Association {
         }
         let streams = self.next_streams(now);
         let want = if !streams.is_empty() {
-            Want::Reset(streams, self.tx.outstanding.next_tsn().previous())
+            Want::Reset(streams, self.tx.begin_reset())
         } else if !self.peer.reconfig {
             self.reset.add = 0;
             return;
@@ -334,6 +334,7 @@ impl Association {
         let done = matches!(result, ResetResult::PERFORMED | ResetResult::NOTHING_TO_DO);
         match self.reset.request.take().map(|ours| ours.want) {
             Some(Want::Reset(streams, _)) => {
+                self.tx.end_reset(now, done);
                 for stream in streams {
                     self.tx.queue.end_reset(stream, done);
                     self.events.push(match done {

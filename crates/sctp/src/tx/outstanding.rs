@@ -145,10 +145,6 @@ impl Outstanding {
         self.base.plus(self.chunks.len() as u64)
     }
 
-    pub(crate) fn next_tsn(&self) -> Tsn {
-        self.next().tsn()
-    }
-
     /// The last number that the peer has acknowledged in order.
     pub(crate) fn cumulative(&self) -> Seq {
         self.base.previous()

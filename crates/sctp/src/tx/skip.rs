@@ -24,6 +24,10 @@ pub(crate) struct Skip {
     /// The point moves further, in steps.
     pub(crate) unfinished: bool,
     sent: Option<Instant>,
+    /// Streams are being reset behind this number.
+    resetting: Option<Seq>,
+    /// The peer has performed a reset behind this number, so that it has had all up to it.
+    performed: Seq,
     /// How many streams fit a chunk.
     limit: usize,
 }
@@ -37,6 +41,8 @@ impl Skip {
             due: false,
             unfinished: false,
             sent: None,
+            resetting: None,
+            performed: outstanding.cumulative(),
             limit,
         }
     }
@@ -48,6 +54,21 @@ impl Skip {
     /// How many bytes a message takes.
     fn entry(&self) -> usize {
         if self.interleaved { 8 } else { 4 }
+    }
+
+    /// Streams are being reset behind what has left so far. Whether the peer has performed that is known with its answer: if it has,
+    /// the numbers of what was given up before would be those of the streams' next lives to it, unless the point says that it is old.
+    /// So the point stays there.
+    pub(crate) fn begin_reset(&mut self, last: Seq) {
+        self.resetting = Some(last);
+    }
+
+    /// The answer has come.
+    pub(crate) fn end_reset(&mut self, performed: bool) {
+        if let Some(last) = self.resetting.take().filter(|_| performed) {
+            self.performed = self.performed.max(last);
+            self.messages.retain(|_, (seq, _)| *seq > last);
+        }
     }
 
     pub(crate) fn is_pending(&self, outstanding: &Outstanding) -> bool {
@@ -80,7 +101,10 @@ impl Skip {
             }
             *left = left.saturating_sub(effort::LOST);
             let next = self.advanced.next();
-            if skipped.ordered || self.interleaved {
+            if self.resetting == Some(self.advanced) && !self.messages.is_empty() {
+                break;
+            }
+            if next > self.performed && (skipped.ordered || self.interleaved) {
                 let key = (skipped.stream, !skipped.ordered);
                 let full = self.messages.len() >= self.limit / self.entry() * 4;
                 if full && !self.messages.contains_key(&key) {

@@ -11,7 +11,7 @@ use super::{
     queue::Next,
     waiting::{Place, Waiting},
 };
-use crate::{Stats, StreamId, packet::Sack};
+use crate::{Stats, StreamId, Tsn, packet::Sack};
 
 impl Sender {
     /// Something came: the burst that is out has been seen, and as much as one step can be done.
@@ -101,6 +101,19 @@ impl Sender {
         if self.queue.is_limiting() {
             self.since = Some(now);
         }
+    }
+
+    /// Streams are being reset behind what has left so far: behind which number.
+    pub(crate) fn begin_reset(&mut self) -> Tsn {
+        let last = self.outstanding.next().previous();
+        self.skip.begin_reset(last);
+        last.tsn()
+    }
+
+    /// The peer has answered to that.
+    pub(crate) fn end_reset(&mut self, now: Instant, performed: bool) {
+        self.skip.end_reset(performed);
+        self.update_skip(now);
     }
 
     /// Whether something of what was there before a restart is still to be dropped.

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use oxirtc_netsim::for_each_seed;
 use proptest::prelude::*;
 
+mod skip;
 mod steps;
 
 use super::*;
