@@ -94,10 +94,7 @@ impl Association {
         let streams = self.next_streams(now);
         let want = if !streams.is_empty() {
             Want::Reset(streams, self.tx.begin_reset())
-        } else if !self.peer.reconfig {
-            self.reset.add = 0;
-            return;
-        } else if self.reset.add > 0 {
+        } else if self.reset.add > 0 && self.peer.reconfig {
             Want::Add(std::mem::take(&mut self.reset.add))
         } else {
             return;

@@ -44,7 +44,7 @@ impl Game {
             .delay(ms(5 + seed % 30))
             .jitter(ms(seed % 3 * 8))
             .loss(percent((seed % 3 * 12) as u32));
-        let config = || Config::default().interleaving(seed % 2 == 0);
+        let config = || Config::default().interleaving(seed.is_multiple_of(2));
         let pair = support::interleaving_pair(seed % 100, link, [config(), config()]);
         Self {
             pair: pair.connected(),

@@ -252,7 +252,8 @@ fn a_reset_ends_what_is_read_until_none() {
 
 #[test]
 fn a_peer_without_reconfiguration_is_no_obstacle() {
-    let mut pair = perfect(3);
+    let config = Config::default().streams(100, 100);
+    let mut pair = support::pair_with(3, Link::new(3), config, Config::default());
     // An INIT without extensions, and what follows from it.
     let init = oxirtc_sctp::packet::Init {
         tag: 5,
@@ -281,6 +282,7 @@ fn a_peer_without_reconfiguration_is_no_obstacle() {
     Chunk { kind, flags, value }.write(&mut echo);
     Packet::finish(&mut echo, 0);
     pair.ends[0].reset_streams(pair.now, &[2]).unwrap();
+    pair.ends[0].add_streams(pair.now, 5).unwrap();
     pair.ends[0].handle_packet(pair.now, &echo);
     assert_eq!(
         pair.main_events(0),
@@ -289,6 +291,32 @@ fn a_peer_without_reconfiguration_is_no_obstacle() {
     let refused = pair.ends[0].reset_streams(pair.now, &[1]);
     assert_eq!(refused, Err(Error::ReconfigurationUnsupported));
     pair.say(0, 2, b"goes on");
+    let packets = pair.take_packets(0);
+    let mut kinds = Vec::new();
+    for packet in &packets {
+        let packet = Packet::parse_unsummed(packet).unwrap();
+        kinds.extend(packet.chunks().map(|it| it.kind));
+    }
+    assert!(kinds.contains(&ChunkKind::DATA));
+    assert!(!kinds.contains(&ChunkKind::RECONFIG), "{kinds:?}");
+}
+
+/// RFC 9260 §5.1.1: each direction has as many streams as the one that knows fewer of them, whoever says so first.
+#[test]
+fn the_fewest_streams_count() {
+    for (first, second, there, back) in [((10, 20), (30, 5), 5, 20), ((5, 30), (20, 10), 5, 20)] {
+        for opens in 0..2 {
+            let config = |(outbound, inbound)| Config::default().streams(outbound, inbound);
+            let (link, first, second) = (Link::new(1), config(first), config(second));
+            let mut pair = support::pair_with(1, link, first, second);
+            let now = pair.now;
+            pair.ends[opens].connect(now);
+            pair.run_for(Duration::from_secs(1));
+            let streams = pair.ends.each_ref();
+            let streams = streams.map(|it| (it.outbound_streams(), it.inbound_streams()));
+            assert_eq!(streams, [(there, back), (back, there)], "{opens}");
+        }
+    }
 }
 
 /// One message at a time, each stream in turn; a double priority has two turns.

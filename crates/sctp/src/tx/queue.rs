@@ -623,7 +623,8 @@ mod tests {
         assert!(queue.is_empty() && queue.is_dropping() && queue.held() == 0);
         assert_eq!(queue.peek(oxirtc_netsim::epoch(), &mut 9999, &mut 0), None);
         queue.limit_streams(40);
-        // The peer takes more again: this one has not been before.
+        // The peer takes more again: the fewest count, and this one has not been before.
+        queue.limit_streams(60);
         queue.push(45, message(1));
         queue.push(30, message(200));
         queue.set_threshold(31, 7);
