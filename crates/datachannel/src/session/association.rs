@@ -1,5 +1,7 @@
 //! What the association tells the session, and what it is to do for it.
 
+use std::collections::BTreeSet;
+
 use super::{Control, Outgoing, Role, Session};
 use crate::channel::{Channel, ChannelId, Origin, State};
 use crate::end::{Failure, Initiator};
@@ -57,6 +59,8 @@ impl Session {
     /// their ids, and those that were not open yet wait for it. Closed are those that were closing, as both ends have forgotten
     /// their streams, and those of `lost`, of which something was on the way that nobody sends again.
     pub fn carry_over(&mut self, lost: &[ChannelId]) {
+        // There may be very many.
+        let lost: BTreeSet<_> = lost.iter().copied().collect();
         self.resets.clear();
         for id in Vec::from_iter(self.channels()) {
             let Some(channel) = self.channels.get_mut(&id) else {

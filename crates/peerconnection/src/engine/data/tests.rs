@@ -123,10 +123,26 @@ impl Wire {
     }
 
     fn peer_aborts(&mut self) {
+        let abort = self.abort();
+        assert!(self.data.handle_packet(self.now, ON, &abort));
+    }
+
+    /// The packet with which the peer ends the association.
+    fn abort(&mut self) -> Vec<u8> {
         self.peer.abort(self.now, "enough");
         let mut abort = Vec::new();
         while !self.peer.poll_transmit(self.now, 1200, &mut abort) {}
+        abort
+    }
+
+    /// How long it takes to take that, and the step that comes with it.
+    #[expect(clippy::disallowed_methods, reason = "it is the clock that counts")]
+    fn takes_an_abort(&mut self) -> Duration {
+        let abort = self.abort();
+        let start = Instant::now();
         assert!(self.data.handle_packet(self.now, ON, &abort));
+        self.data.settle(self.now, &mut self.tasks);
+        start.elapsed()
     }
 
     /// Until the first channels that end are told.
@@ -870,6 +886,56 @@ fn an_abort_closes_channels_in_steps() {
     assert!(wire.data.has_lost(ids[last - 8]) && !wire.data.has_lost(ids[9]));
     assert!(wire.data.association_stats().is_none());
     assert_eq!(wire.data.leaving.len(), 1);
+}
+
+/// So many channels, on each of which something reliable is on its way.
+fn sending(channels: u16) -> Wire {
+    let mut wire = Wire::new(&Settings::default());
+    let ids: Vec<_> = (0..channels).map(|id| wire.opens(Some(id), "")).collect();
+    for id in ids {
+        wire.sends(id, vec![1; 10]);
+    }
+    wire
+}
+
+/// The step in which an ABORT comes costs what it costs beside few channels, and 50 µs at most in a build that is used.
+#[test]
+fn taking_an_abort_costs_little() {
+    let best = |channels| {
+        let runs = (0..5).map(|_| sending(channels).takes_an_abort());
+        runs.min().unwrap()
+    };
+    let (few, many) = (best(300), best(3000));
+    println!("an ABORT: {few:?} at 300 channels, {many:?} at 3,000");
+    assert!(many <= few.max(Duration::from_micros(1)) * 15);
+    assert!(cfg!(debug_assertions) || many <= Duration::from_micros(50));
+}
+
+/// Carrying channels over is done at once, when a description has let the peer begin anew: about as much a channel, however many.
+#[test]
+fn carrying_over_costs_little_a_channel() {
+    let carry = |channels: u16| {
+        let runs = (0..3).map(|_| {
+            let mut wire = sending(channels);
+            wire.data.another = Some([3; 32]);
+            let took = wire.takes_an_abort();
+            assert!(wire.data.another.is_none() && wire.data.ending.is_none());
+            assert_eq!(wire.data.session.channels().count(), 0, "all have lost");
+            took
+        });
+        runs.min().unwrap() / u32::from(channels)
+    };
+    let most = if cfg!(debug_assertions) {
+        3000
+    } else {
+        u16::MAX
+    };
+    let (few, many) = (carry(most / 10), carry(most));
+    println!(
+        "carried over: {few:?} a channel of {}, {many:?} of {most}",
+        most / 10
+    );
+    assert!(many <= few * 3 + Duration::from_micros(1));
 }
 
 /// Nobody can be told any more when DTLS has ended.
