@@ -371,7 +371,7 @@ fn ninth(mut times: Vec<Duration>) -> (Duration, usize) {
 /// RFC 7496 §4: messages whose time ended behind a closed window are dropped by the SACK that opens it, in their order, each told
 /// once, before anything leaves.
 #[test]
-fn what_outlived_a_closed_window_is_dropped_in_steps() {
+fn no_step_of_what_outlived_a_closed_window_costs_much() {
     // All on one stream, one on each, and on few; the last of all lives.
     let cases = [
         ("messages of one stream that outlived a window", 1),
@@ -504,7 +504,7 @@ fn a_long_message_that_is_over_is_given_up_in_steps() {
 
 /// Streams that may not begin beside another are put aside in steps too (RFC 8260 §3).
 #[test]
-fn streams_that_may_not_begin_are_put_aside_in_steps() {
+fn no_step_of_streams_that_may_not_begin_costs_much() {
     crate::cost::stays("streams that may not begin", much(6000), |state| {
         let mut bench = Bench::new(1);
         bench.sender.set_interleaving(true);
@@ -571,7 +571,7 @@ fn no_verdict_is_spoken_before_what_is_over_is_given_up() {
 
 /// Messages under way whose lives end at once are given up in steps.
 #[test]
-fn what_outlived_its_time_under_way_is_given_up_in_steps() {
+fn no_step_of_what_outlived_its_time_under_way_costs_much() {
     crate::cost::stays("messages that end under way", much(6500), |state| {
         let mut bench = outlived(state, 1112);
         let times = steps_of(&mut bench, |bench| {
