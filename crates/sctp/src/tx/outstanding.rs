@@ -5,8 +5,7 @@ mod check;
 mod leaving;
 
 use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     time::Instant,
 };
 
@@ -100,8 +99,8 @@ pub(crate) struct Outstanding {
     /// Messages that are given up in steps: the key of each, its generation, and the chunk to go on with.
     leaving: VecDeque<(u32, u32, Option<Seq>)>,
     generation: u32,
-    /// When begun messages end their life; entries of messages that are gone are passed over.
-    expiries: BinaryHeap<Reverse<(Instant, u32, u32)>>,
+    /// When messages that have begun, and are not given up, end their life.
+    expiries: BTreeSet<(Instant, u32)>,
 }
 
 /// Sizes of what is in flight.
@@ -137,7 +136,7 @@ impl Outstanding {
             messages: Slab::new(),
             leaving: VecDeque::new(),
             generation: 0,
-            expiries: BinaryHeap::new(),
+            expiries: BTreeSet::new(),
         }
     }
 
@@ -246,14 +245,7 @@ impl Outstanding {
         });
         let key = u32::try_from(key).ok()?;
         if let Some(at) = cut.limit.expires {
-            if self.expiries.len() > 2 * self.messages.len() + 64 {
-                let messages = &self.messages;
-                self.expiries.retain(|Reverse((_, key, generation))| {
-                    let message = messages.get(*key as usize);
-                    message.is_some_and(|it| it.generation == *generation && !it.abandoned)
-                });
-            }
-            self.expiries.push(Reverse((at, key, self.generation)));
+            self.expiries.insert((at, key));
         }
         Some(key)
     }

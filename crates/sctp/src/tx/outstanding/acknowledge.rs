@@ -148,6 +148,9 @@ impl Outstanding {
                 if message.ordered {
                     queue.passed(message.stream);
                 }
+                if let Some(at) = message.limit.expires {
+                    self.expiries.remove(&(at, chunk.message));
+                }
                 self.messages.remove(key);
             }
         }

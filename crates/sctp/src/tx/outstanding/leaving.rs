@@ -1,6 +1,6 @@
 //! Giving messages up (RFC 3758, RFC 7496).
 
-use std::{cmp::Reverse, time::Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 
@@ -41,7 +41,7 @@ impl Outstanding {
             if !self.go_on_leaving(queue, left) {
                 return false;
             }
-            let Some(&Reverse((at, key, generation))) = self.expiries.peek() else {
+            let Some(&(at, key)) = self.expiries.first() else {
                 return true;
             };
             if at > now {
@@ -51,10 +51,8 @@ impl Outstanding {
                 return false;
             }
             *left = left.saturating_sub(effort::MESSAGE);
-            self.expiries.pop();
-            let message = self.messages.get(key as usize);
-            let known = message.filter(|it| it.generation == generation && !it.abandoned);
-            let Some(message) = known else {
+            self.expiries.pop_first();
+            let Some(message) = self.messages.get(key as usize) else {
                 continue;
             };
             if message.queued || self.has_unacknowledged(message, left) {
@@ -66,7 +64,7 @@ impl Outstanding {
 
     /// When the next message that was begun ends its life.
     pub(crate) fn next_expiry(&self) -> Option<Instant> {
-        self.expiries.peek().map(|Reverse((at, ..))| *at)
+        self.expiries.first().map(|(at, _)| *at)
     }
 
     fn has_unacknowledged(&self, message: &Message, left: &mut usize) -> bool {
@@ -96,6 +94,9 @@ impl Outstanding {
         };
         message.abandoned = true;
         let (generation, last) = (message.generation, message.last);
+        if let Some(at) = message.limit.expires {
+            self.expiries.remove(&(at, key));
+        }
         self.leaving.push_back((key, generation, Some(last)));
     }
 

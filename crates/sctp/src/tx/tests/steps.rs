@@ -547,6 +547,42 @@ fn outlived(state: usize, room: usize) -> Bench {
     bench
 }
 
+/// A SACK of messages that had lifetimes leaves nothing of them that the next one to leave would have to do away with.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "it is the clock that counts")]
+fn lifetimes_that_are_over_cost_the_next_little() {
+    crate::cost::stays("a message after many with lifetimes", much(6500), |state| {
+        let mut bench = outlived(state, 1112);
+        bench.now -= MS * 40;
+        with_gaps(state as u32, &[], |sack| longest(&mut bench, sack));
+        assert_eq!(bench.sender.outstanding.len(), 0);
+        assert_eq!(bench.sender.outstanding.next_expiry(), None);
+        let options = SendOptions {
+            reliability: Reliability::Lifetime(MS * 20),
+            ..SendOptions::default()
+        };
+        let message = options.queued(bench.now, 53, Bytes::from_static(b"x"), true);
+        bench.sender.queue.push(1, message);
+        let start = Instant::now();
+        assert!(bench.packet().is_some());
+        (start.elapsed(), 1)
+    });
+}
+
+/// A message whose life is over is given up once, whether that is found by its loss or by the clock.
+#[test]
+fn what_is_lost_and_over_is_given_up_once() {
+    let mut bench = outlived(100, 200);
+    bench.sack(0, &[(71, 100)]);
+    bench.sender.judge(bench.now, &mut bench.stats);
+    bench.finish();
+    let lost = bench.stats.abandoned_sent;
+    assert!(lost > 20, "{lost}");
+    bench.sender.give_up_expired(bench.now, &mut bench.stats);
+    bench.finish();
+    assert_eq!(bench.stats.abandoned_sent, 70);
+}
+
 /// What is to be given up is no loss, whatever comes before all of it is.
 #[test]
 fn no_verdict_is_spoken_before_what_is_over_is_given_up() {
