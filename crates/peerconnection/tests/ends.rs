@@ -3,7 +3,7 @@
 
 mod world;
 
-use std::pin::Pin;
+use std::{pin::Pin, time::Duration};
 
 use oxirtc_netsim::{Link, ms};
 use oxirtc_peerconnection::{
@@ -83,7 +83,8 @@ fn outcomes(name: &str, end: End) -> [String; 2] {
         world.cut();
     }
     let mut peer = Some((right, there));
-    world.run(async {
+    let begun = world.now;
+    let outcomes = world.run(async {
         let (one, two) = (begin(name, &left, &channel), begin(name, &left, &channel));
         let end = async {
             match end {
@@ -96,7 +97,11 @@ fn outcomes(name: &str, end: End) -> [String; 2] {
         };
         let (one, two, ()) = tokio::join!(biased; one, two, end);
         [one, two]
-    })
+    });
+    // SCTP gives up later than ICE, and nothing is unacknowledged then.
+    let took = world.now - begun;
+    assert!(took < Duration::from_secs(40), "{name} took {took:?}");
+    outcomes
 }
 
 /// The table of `api`'s page.
