@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::{
-    Association, Event, Failure, State,
+    Association, Event, Failure, Initiator, State,
     packet::{CauseCode, Chunk, ChunkKind, Packet},
     rx::Acknowledgement,
     tcb::{Consent, Ended},
@@ -15,6 +15,21 @@ impl Association {
     /// last packet can be lost and is then repeated.
     pub fn is_drained(&self) -> bool {
         self.ended.is_some() && !self.control.is_pending()
+    }
+
+    /// Drops a few of the messages of an association of which nobody will ask anything any more, as very many may wait on it; it is over
+    /// with the first call. False when none is left, and it can be dropped at little cost.
+    pub fn let_go(&mut self) -> bool {
+        if self.ended.is_none() {
+            let by = Initiator::User;
+            self.end(Event::Closed {
+                cause_code: None,
+                by,
+            });
+        }
+        let sent = self.tx.let_go();
+        let received = self.rx.let_go();
+        sent || received
     }
 
     /// Ends with an ABORT that names the cause, and tells the user.

@@ -349,6 +349,16 @@ impl Receiver {
         if done { self.deferred.take() } else { None }
     }
 
+    /// The association is over, and nobody will read what came: a step of it is dropped. False when nothing is left.
+    pub(crate) fn let_go(&mut self) -> bool {
+        let none = Reassembly::new(self.max_message_size, self.tracker.cumulative());
+        self.lanes
+            .give_up(std::mem::replace(&mut self.reassembly, none));
+        let mut budget = SWEEP_STEP;
+        let incomplete = self.lanes.reset_all(&mut budget) && self.lanes.sweep(&mut budget);
+        !incomplete || !self.inbox.let_go(&mut budget)
+    }
+
     /// Whether steps are left that can be done now.
     pub(crate) fn is_sweeping(&self) -> bool {
         let cumulative = self.tracker.cumulative();

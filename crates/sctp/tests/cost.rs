@@ -18,7 +18,7 @@ use std::{
 };
 
 use oxirtc_sctp::{
-    Config, Mid, Reliability, SendOptions, Ssn, Tsn,
+    Association, Config, Mid, Reliability, SendOptions, Ssn, Tsn,
     packet::{
         CauseCode, Chunk, ChunkKind, Data, ForwardTsn, IData, IForwardTsn, Init, Packet, Reconfig,
         Request, ResetResult, Sack,
@@ -118,6 +118,50 @@ fn run(attack: &Attack, state: usize) -> (Duration, usize) {
     // Others work on the machine too, and a mean would tell of them.
     times.sort_unstable();
     (times.get(times.len() / 2).copied().unwrap_or_default(), 1)
+}
+
+/// What an association holds that is over goes in steps, whatever it is.
+#[test]
+fn what_is_over_is_let_go_in_steps() {
+    type Held = fn(&mut Victim, usize);
+    let held: [(&str, fn(Config) -> Victim, Held); 5] = [
+        ("waits", Victim::new, waits),
+        ("is under way", Victim::sending, under_way),
+        ("nobody read", Victim::new, |v, state| messages(v, state, 0)),
+        ("waits for others", Victim::new, |v, state| {
+            messages(v, state, 5)
+        }),
+        ("is incomplete", Victim::new, |v, state| {
+            for offset in 1..state as u32 {
+                v.data(offset, Data::END, (1, 0), b"x");
+            }
+        }),
+    ];
+    for (what, victim, hold) in held {
+        let mut steps = Vec::new();
+        cost::stays(&format!("letting go of what {what}"), MUCH, |state| {
+            let mut victim = victim(Config::default());
+            hold(&mut victim, state);
+            drain(&mut victim);
+            let side = &mut victim.pair.ends[0];
+            let mut times = Vec::new();
+            let mut more = true;
+            while more {
+                let start = Instant::now();
+                more = side.let_go();
+                times.push(start.elapsed());
+            }
+            steps.push(times.len());
+            times.sort_unstable();
+            let long = times.get(times.len() * 9 / 10).copied();
+            let other = Association::new(Config::default(), [7; 32], victim.pair.now);
+            let empty = std::mem::replace(&mut **side, other);
+            let start = Instant::now();
+            drop(empty);
+            (long.unwrap_or_default().max(start.elapsed()), 1)
+        });
+        assert!(steps.last() > steps.first(), "{what}: {steps:?}");
+    }
 }
 
 /// Does what is to be done at once: how long a long step took, of which one in ten may have been disturbed.

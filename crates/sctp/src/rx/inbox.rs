@@ -232,6 +232,37 @@ impl Inbox {
         None
     }
 
+    /// Drops all there is. False if `budget`, which it takes from, did not suffice.
+    pub(crate) fn let_go(&mut self, budget: &mut usize) -> bool {
+        while let Some(mut entry) = self.streams.first_entry() {
+            let ready = &mut entry.get_mut().ready;
+            while let Some(item) = ready.back_mut() {
+                if let Item::Message(message) = item {
+                    if !message.free(budget, &mut self.cost) {
+                        return false;
+                    }
+                    self.readable.take(1);
+                }
+                ready.pop_back();
+            }
+            if !take(budget) {
+                return false;
+            }
+            entry.remove();
+            self.cost.take(STREAM_COST);
+        }
+        while let Some(mut entry) = self.waiting.first_entry() {
+            if !entry.get_mut().free(budget, &mut self.cost) {
+                return false;
+            }
+            entry.remove();
+        }
+        while !self.due.is_empty() && take(budget) {
+            self.due.pop_first();
+        }
+        self.due.is_empty()
+    }
+
     /// What was ready has been read.
     pub(crate) fn rearm(&mut self, stream: StreamId) {
         let Some(incoming) = self.streams.get_mut(&stream) else {
@@ -282,19 +313,10 @@ impl Inbox {
         *budget -= 1;
         let range = (stream, 0)..=(stream, u32::MAX);
         while let Some((&key, message)) = self.waiting.range_mut(range.clone()).next() {
-            if *budget == 0 {
+            if !message.free(budget, &mut self.cost) {
                 return false;
             }
-            *budget -= 1;
-            let before = message.cost();
-            let gone = message.payload.free(budget);
-            self.cost.take(before - message.cost());
-            if !gone {
-                return false;
-            }
-            if let Some(message) = self.waiting.remove(&key) {
-                self.cost.take(message.cost());
-            }
+            self.waiting.remove(&key);
         }
         self.expected.set(stream, 0);
         if let Some(incoming) = self.streams.get_mut(&stream) {
@@ -364,6 +386,28 @@ impl Stored {
     fn cost(&self) -> usize {
         self.payload.cost() + MESSAGE_COST
     }
+
+    /// Frees it in steps, and takes it out of the account, after which it is to go. False if `budget`, which it takes from, did not
+    /// suffice.
+    fn free(&mut self, budget: &mut usize, account: &mut Account) -> bool {
+        if !take(budget) {
+            return false;
+        }
+        let before = self.cost();
+        let gone = self.payload.free(budget);
+        account.take(before - self.cost());
+        if gone {
+            account.take(self.cost());
+        }
+        gone
+    }
+}
+
+/// Takes one from a budget. False if there is none.
+fn take(budget: &mut usize) -> bool {
+    let left = budget.checked_sub(1);
+    *budget = left.unwrap_or_default();
+    left.is_some()
 }
 
 impl Number {

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::{
     Progress, Sender, effort,
-    outstanding::Known,
+    outstanding::{Known, Outstanding},
     queue::Next,
     waiting::{Place, Waiting},
 };
@@ -130,6 +130,20 @@ impl Sender {
             self.before.pop_front();
         }
         self.queue.go_on_dropping(&mut self.left);
+    }
+
+    /// The association is over, and nobody asks any more about what waits or is under way: a step of it is dropped. False when
+    /// nothing is left.
+    pub(crate) fn let_go(&mut self) -> bool {
+        self.queue.forget();
+        if !self.outstanding.is_empty() {
+            let none = Outstanding::new(self.outstanding.next().tsn());
+            let old = std::mem::replace(&mut self.outstanding, none);
+            self.before.push_back(old);
+        }
+        self.left = effort::STEP;
+        self.go_on_dropping();
+        self.is_dropping()
     }
 
     /// Takes note of a SACK that can be about what was sent. What follows from it waits for `judge`. It has its turn behind those that

@@ -17,6 +17,17 @@ impl Queue {
         });
     }
 
+    /// Forgets all streams, and what was set of them. What is forgotten is dropped by `go_on_dropping`.
+    pub(crate) fn forget(&mut self) {
+        if self.streams.is_empty() {
+            return;
+        }
+        self.discard();
+        if let Some(before) = self.before.back_mut() {
+            before.limit = 0;
+        }
+    }
+
     /// Whether `go_on_dropping` has something to drop.
     pub(crate) fn is_dropping(&self) -> bool {
         !self.before.is_empty()
@@ -36,7 +47,7 @@ impl Queue {
                 if *left == 0 {
                     return false;
                 }
-                *left = left.saturating_sub(2 * effort::MESSAGE + effort::LOST);
+                *left = left.saturating_sub(4 * effort::MESSAGE);
                 let (stream, old) = entry.remove_entry();
                 if stream < before.limit && old.is_set() {
                     self.streams.entry(stream).or_insert_with(|| old.anew());
@@ -46,7 +57,7 @@ impl Queue {
                 if *left == 0 {
                     return false;
                 }
-                *left = left.saturating_sub(effort::LOST);
+                *left = left.saturating_sub(effort::MESSAGE);
             }
             self.before.pop_back();
         }
