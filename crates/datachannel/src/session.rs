@@ -1,7 +1,11 @@
 //! The channels of one connection.
 
+mod another;
 mod association;
+mod carrying;
+mod connected;
 mod ending;
+mod opening;
 mod over;
 mod remote;
 
@@ -9,7 +13,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 
-use self::ending::Ending;
+use self::{carrying::Carrying, ending::Ending, opening::Opening};
 use crate::channel::{Agreed, Channel, ChannelId, Origin, State};
 use crate::config::Config;
 use crate::end::{Failure, Initiator};
@@ -44,7 +48,9 @@ pub struct Session {
     events: VecDeque<Event>,
     held: Held,
     stats: Stats,
+    opening: Option<Opening>,
     ending: Option<Ending>,
+    carrying: Option<Carrying>,
 }
 
 /// The role in the DTLS handshake, which decides who opens channels with which ids (RFC 8832 §6).
@@ -132,7 +138,9 @@ impl Session {
             events: VecDeque::new(),
             held: Held::default(),
             stats: Stats::default(),
+            opening: None,
             ending: None,
+            carrying: None,
         }
     }
 
@@ -351,21 +359,6 @@ impl Session {
             channel.stream = Some(stream);
             let occupied = Stream::new(Occupant::Channel(id));
             self.streams.insert(stream, occupied);
-        }
-    }
-
-    /// Opens a channel that has its id, if the association is there.
-    fn start(&mut self, id: ChannelId) {
-        let Some(channel) = self.channels.get(&id) else {
-            return;
-        };
-        if self.max_channels.is_none() || channel.stream.is_none() {
-            return;
-        }
-        match channel.origin {
-            Origin::Negotiated => self.mark_open(id),
-            Origin::Local => self.controls.push_back(Control::Open(id)),
-            Origin::Remote => {}
         }
     }
 

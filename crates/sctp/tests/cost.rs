@@ -123,8 +123,9 @@ fn run(attack: &Attack, state: usize) -> (Duration, usize) {
 /// What an association holds that is over goes in steps, whatever it is.
 #[test]
 fn what_is_over_is_let_go_in_steps() {
-    type Held = fn(&mut Victim, usize);
-    let held: [(&str, fn(Config) -> Victim, Held); 5] = [
+    type Make = fn(Config) -> Victim;
+    type Hold = fn(&mut Victim, usize);
+    let held: [(&str, Make, Hold); 5] = [
         ("waits", Victim::new, waits),
         ("is under way", Victim::sending, under_way),
         ("nobody read", Victim::new, |v, state| messages(v, state, 0)),

@@ -1,15 +1,13 @@
 //! What the association tells the session, and what it is to do for it.
 
-use std::collections::BTreeSet;
-
 use super::{Control, Outgoing, Role, Session};
-use crate::channel::{Channel, ChannelId, Origin, State};
+use crate::channel::{Channel, State};
 use crate::end::{Failure, Initiator};
 use crate::event::Event;
 use crate::message::{self, Message, Open};
 use crate::parameters::Reliability;
 use crate::payload::ppid;
-use crate::stream::{Occupant, Reset, Stream};
+use crate::stream::Reset;
 
 impl Session {
     /// Tells the role in the DTLS handshake. Channels that wait for an id get one, in the order they were opened. The role
@@ -37,70 +35,6 @@ impl Session {
         }
     }
 
-    /// Tells that the association is there, with this many streams in each direction (the smaller number). Channels that wait
-    /// for it open; those whose id is out of range fail. Another call with a larger number says that streams were added.
-    pub fn set_connected(&mut self, max_channels: u16) {
-        if let Some(before) = self.max_channels {
-            self.max_channels = Some(before.max(max_channels));
-            return;
-        }
-        self.max_channels = Some(max_channels);
-        for id in Vec::from_iter(self.channels()) {
-            let stream = self.channels.get(&id).and_then(Channel::stream);
-            if stream.is_some_and(|stream| stream >= max_channels) {
-                self.drop_unsent(id, Initiator::Library, Some(Failure::IdUnavailable));
-            } else {
-                self.start(id);
-            }
-        }
-    }
-
-    /// Tells that another association takes the place of one that is gone without the channels' end: those that were open go on with
-    /// their ids, and those that were not open yet wait for it. Closed are those that were closing, as both ends have forgotten
-    /// their streams, and those of `lost`, of which something was on the way that nobody sends again.
-    pub fn carry_over(&mut self, lost: &[ChannelId]) {
-        // There may be very many.
-        let lost: BTreeSet<_> = lost.iter().copied().collect();
-        self.resets.clear();
-        for id in Vec::from_iter(self.channels()) {
-            let Some(channel) = self.channels.get_mut(&id) else {
-                continue;
-            };
-            self.held.parts -= channel.held_by_parts();
-            channel.parts = None;
-            match channel.state {
-                State::Closing => {}
-                _ if lost.contains(&id) => channel.end = (Initiator::Transport, None),
-                _ => continue,
-            }
-            let stream = channel.stream;
-            if channel.origin == Origin::Remote {
-                self.held.channels -= 1;
-                self.held.text -= channel.agreed.text();
-            }
-            if let Some(stream) = stream {
-                self.release(stream);
-            }
-            self.finish(id);
-        }
-        // What was refused, or had no channel yet, is forgotten.
-        let channel = |it: &Stream| matches!(it.occupant, Occupant::Channel(_));
-        let others = self.streams.iter().filter(|(_, it)| !channel(it));
-        for stream in Vec::from_iter(others.map(|(stream, _)| *stream)) {
-            self.release(stream);
-        }
-        self.held.unclaimed = 0;
-    }
-
-    /// A stream is free, and no channel has waited for that.
-    fn release(&mut self, number: u16) {
-        let next = self.free(number).and_then(|it| it.next);
-        if let Some(next) = next {
-            self.held.channels -= 1;
-            self.held.text -= next.agreed.text();
-        }
-    }
-
     /// Tells the role in the DTLS handshake of another association that carries channels over: those that are opened from now on
     /// get their ids by it.
     pub fn turn(&mut self, role: Role) {
@@ -112,6 +46,9 @@ impl Session {
 
     /// Stream and length of the next DCEP message, to ask the association for room.
     pub fn peek_send(&mut self) -> Option<(u16, usize)> {
+        if self.carrying.is_some() {
+            return None;
+        }
         loop {
             let control = *self.controls.front()?;
             if let Some((channel, stream)) = self.due(control) {
@@ -180,7 +117,7 @@ impl Session {
     /// The next outgoing stream that the association shall reset, after what was sent on it. `None` also while
     /// [`poll_send`](Self::poll_send) has messages.
     pub fn poll_reset(&mut self) -> Option<u16> {
-        if !self.controls.is_empty() {
+        if !self.controls.is_empty() || self.carrying.is_some() {
             return None;
         }
         let number = self.resets.pop_front()?;

@@ -24,6 +24,7 @@ impl Session {
         let streams = std::mem::take(&mut self.streams);
         self.controls.clear();
         self.resets.clear();
+        self.opening = None;
         (self.held.channels, self.held.text, self.held.unclaimed) = (0, 0, 0);
         self.first_free = self.role.map_or(0, Role::parity);
         let end = ChannelId(self.next_channel);
@@ -34,6 +35,9 @@ impl Session {
         });
         ending.end = end;
         ending.streams.push(streams);
+        if let Some(carrying) = &mut self.carrying {
+            carrying.stream = None;
+        }
     }
 
     /// As [`handle_end`](Self::handle_end), a channel at a time like [`begin_restart`](Self::begin_restart).

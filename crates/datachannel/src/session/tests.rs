@@ -827,3 +827,118 @@ fn another_association_carries_channels_over() {
     session.handle_message(8, &open_bytes("even", ""));
     assert!(session.by_stream(8).is_some(), "the peer's are even now");
 }
+
+/// Each of them by itself: one that is used before its turn, and what is for the other association waits for all.
+#[test]
+fn channels_are_carried_over_one_by_one() {
+    let mut session = client();
+    let ids = [(); 6].map(|()| opened(&mut session).0);
+    let waits = session.open(Parameters::default()).unwrap();
+    session.handle_user_message(9);
+    session.close(ids[1]);
+    session.begin_carrying();
+    let late = session.open(Parameters::default()).unwrap();
+    assert!(ids.iter().all(|id| session.is_left(*id)) && !session.is_left(late));
+    // Out of turn, behind and before the next, and twice.
+    for (id, lost) in [
+        (ids[4], false),
+        (ids[0], false),
+        (ids[2], true),
+        (ids[2], false),
+    ] {
+        session.carry(id, lost);
+        assert!(!session.is_left(id));
+    }
+    assert_eq!(
+        events(&mut session),
+        [closed(ids[2], Initiator::Transport, None)]
+    );
+    session.close(ids[4]);
+    assert_eq!((session.peek_send(), resets(&mut session).len()), (None, 0));
+    let mut left = Vec::new();
+    while let Some(id) = session.next_left() {
+        left.push(id);
+        session.carry(id, id == ids[5]);
+    }
+    assert_eq!(left, [ids[1], ids[3], ids[5], waits]);
+    let expected = [
+        closed(ids[1], Initiator::User, None),
+        closed(ids[5], Initiator::Transport, None),
+    ];
+    assert_eq!(events(&mut session), expected);
+    assert_eq!((session.peek_send(), session.held.unclaimed), (None, 1));
+    while session.carry_stream() {}
+    assert_eq!(session.held.unclaimed, 0);
+    assert_eq!(
+        sends(&mut session).len(),
+        2,
+        "the two that wait are announced"
+    );
+    let stream = stream(&session, ids[4]).unwrap();
+    assert_eq!(resets(&mut session), [stream]);
+}
+
+/// An end in the midst of it is one of all, and what the next association brings is not touched.
+#[test]
+fn an_end_is_one_of_those_that_are_left_too() {
+    let mut session = client();
+    let ids = [(); 4].map(|()| opened(&mut session).0);
+    let theirs = announced(&mut session, 1);
+    events(&mut session);
+    session.begin_carrying();
+    session.carry(ids[0], false);
+    session.handle_end();
+    assert_eq!(events(&mut session).len(), 5);
+    assert_eq!(session.channels().count(), 0);
+    // The numbers are another association's by now.
+    session.set_role(Role::Client);
+    session.set_connected(100);
+    session.handle_user_message(9);
+    session.handle_message(1, &open_bytes("", ""));
+    while let Some(id) = session.next_left() {
+        session.carry(id, true);
+    }
+    while session.carry_stream() {}
+    assert_eq!(Vec::from_iter(session.streams_from(0)), [1, 9]);
+    assert_eq!((session.held.channels, session.held.unclaimed), (1, 1));
+    assert!(
+        session
+            .channel(theirs)
+            .is_some_and(|it| it.state() == State::Closed)
+    );
+}
+
+/// Those that wait for the association open one by one, behind those that fail; one that is opened or closed meanwhile has its turn.
+#[test]
+fn channels_open_one_by_one() {
+    let mut session = Session::new(Config::new());
+    let first = session.open(Parameters::default()).unwrap();
+    let beyond = session.open(negotiated(100)).unwrap();
+    let agreed = session.open(negotiated(7)).unwrap();
+    session.set_role(Role::Client);
+    events(&mut session);
+    session.begin_connected(100);
+    assert!(session.refuse_next() && events(&mut session).is_empty());
+    let late = session.open(negotiated(9)).unwrap();
+    while session.refuse_next() {}
+    let failed = closed(beyond, Initiator::Library, Some(Failure::IdUnavailable));
+    assert_eq!(events(&mut session), [failed]);
+    assert!(session.open_next() && sends(&mut session).len() == 1);
+    session.close(agreed);
+    assert!(session.is_opening());
+    while session.open_next() {}
+    let expected = [
+        Event::Opened { channel: first },
+        closed(agreed, Initiator::User, None),
+        Event::Opened { channel: late },
+    ];
+    assert_eq!(events(&mut session), expected);
+    let behind = session.open(negotiated(11)).unwrap();
+    assert_eq!(events(&mut session), [Event::Opened { channel: behind }]);
+    // A restart ends those that have not had their turn.
+    let mut session = Session::new(Config::new());
+    session.open(negotiated(7)).unwrap();
+    session.begin_connected(100);
+    session.handle_restart();
+    assert!(!session.is_opening());
+}

@@ -29,6 +29,8 @@ impl Engine {
         init: &DataChannelInit,
     ) -> Result<ChannelId, Error> {
         self.check_open()?;
+        // The id may be one that is about to be free.
+        self.data.finish_carrying(&mut self.tasks);
         let id = self.data.open(label, init)?;
         self.data.settle(now, &mut self.tasks);
         self.negotiation.negotiator.add_data_channel();
@@ -49,6 +51,7 @@ impl Engine {
         channel: ChannelId,
         message: &Message,
     ) -> Result<(), SendError> {
+        self.data.bring_over(channel, &mut self.tasks);
         self.data.send(now, channel, message)
     }
 
@@ -61,6 +64,7 @@ impl Engine {
     /// W3C §6.2, `close()` of a channel: what was sent is still delivered.
     pub fn close_channel(&mut self, now: Instant, channel: ChannelId) {
         self.tasks.take_back_open(channel);
+        self.data.bring_over(channel, &mut self.tasks);
         self.data.close_channel(channel);
         self.data.settle(now, &mut self.tasks);
     }
@@ -68,6 +72,7 @@ impl Engine {
     /// Nobody will read from this channel any more, nor ask about it once it is closed.
     pub fn forget_channel(&mut self, now: Instant, channel: ChannelId) {
         self.look_at_stats(now);
+        self.data.bring_over(channel, &mut self.tasks);
         self.data.forget_channel(channel);
         self.data.settle(now, &mut self.tasks);
         self.look_at_stats(now);

@@ -5,7 +5,9 @@ use std::time::Instant;
 use oxirtc_datachannel as datachannel;
 use oxirtc_sctp as sctp;
 
-use super::{Data, association::sctp_failure};
+use super::{
+    Data, association::sctp_failure, backlog::Backlog, carrying::Carrying, inbound::Moved,
+};
 use crate::{
     SctpTransportState,
     engine::{
@@ -35,7 +37,8 @@ impl Data {
     }
 
     /// Another association takes the place of the one that there is, if one is expected. What is on the way is lost with the
-    /// association, so a reliable channel that has some ends; the others go on, as they do at the peer.
+    /// association, so a reliable channel that has some ends; the others go on, as they do at the peer. Each of them with the steps
+    /// that follow.
     pub(super) fn carry_over(&mut self, now: Instant, tasks: &mut Tasks) -> bool {
         let standing = self.sctp.as_ref();
         let standing = standing.filter(|it| it.state == SctpTransportState::Connected);
@@ -43,27 +46,102 @@ impl Data {
         let (Some((agreed, limit)), Some(seed)) = (agreed, self.another.take()) else {
             return false;
         };
-        self.finish_ending(tasks);
-        self.keep_what_came();
-        let living = self.session.channels().map(ChannelId);
-        let lost: Vec<_> = living.filter(|id| self.loses(*id)).map(|id| id.0).collect();
-        self.session.carry_over(&lost);
-        // The amounts that were left behind are still those of the old one.
-        let error = sctp_failure(None, "the association ended before the peer had everything");
-        self.tell_all(Some(&error), tasks);
-        self.messages_dropped += self.backlog.begin_anew();
+        self.finish_carrying(tasks);
         let mut association =
             sctp::Association::new(self.limits.association(agreed.ports), seed, now);
         let limit = limit.unwrap_or(u64::MAX);
         association.set_max_outgoing_message_size(usize::try_from(limit).unwrap_or(usize::MAX));
-        if let Some(sctp) = &mut self.sctp {
-            sctp.association = Some(association);
+        let former = self.sctp.as_mut().and_then(|sctp| {
             (sctp.seed, sctp.announced, sctp.remote_init, sctp.way) = (seed, false, None, None);
-        }
-        for id in Vec::from_iter(self.session.channels()) {
-            self.equip(ChannelId(id));
+            sctp.association.replace(association)
+        });
+        if let Some(former) = former {
+            let (backlog, telling) = (self.backlog.renew(), None);
+            self.carrying = Some(Carrying {
+                former,
+                backlog,
+                telling,
+            });
+            self.session.begin_carrying();
         }
         true
+    }
+
+    /// A few channels are carried over.
+    pub(super) fn carry_some(&mut self, tasks: &mut Tasks) {
+        for _ in 0..CARRIED {
+            if !self.go_on_carrying(tasks) {
+                self.carrying.take_if(|it| !it.former.let_go());
+                return;
+            }
+        }
+    }
+
+    /// All that is left at once: something else is to begin.
+    pub(in crate::engine) fn finish_carrying(&mut self, tasks: &mut Tasks) {
+        if self.carrying.is_some() {
+            self.finish_ending(tasks);
+            while self.go_on_carrying(tasks) {}
+            self.carrying = None;
+        }
+    }
+
+    /// Carries the next channel over, or lets go of the next thing that came for the association that was. False when there is none.
+    fn go_on_carrying(&mut self, tasks: &mut Tasks) -> bool {
+        if let Some(id) = self.session.next_left().map(ChannelId) {
+            if self.keep_what_came_on(id) != Moved::Some {
+                self.bring_over(id, tasks);
+            }
+            return true;
+        }
+        if self.session.carry_stream() {
+            return true;
+        }
+        let backlog = self.carrying.as_mut().map(|it| &mut it.backlog);
+        let dropped = backlog.and_then(Backlog::forget_one);
+        self.messages_dropped += dropped.unwrap_or_default();
+        dropped.is_some()
+    }
+
+    /// Carries a channel over if that was not done yet, as it is used. One that ends anyway is left.
+    pub(in crate::engine) fn bring_over(&mut self, id: ChannelId, tasks: &mut Tasks) {
+        if !self.session.is_left(id.0) || self.session.is_ending(id.0) {
+            return;
+        }
+        self.tell_all(None, tasks);
+        while self.keep_what_came_on(id) == Moved::Some {}
+        let lost = self.loses(id);
+        self.session.carry(id.0, lost);
+        self.set_telling(Some(id));
+        let error = sctp_failure(None, "the association ended before the peer had everything");
+        self.tell_all(Some(&error), tasks);
+        self.set_telling(None);
+        if self.stream_in_use(id).is_some() {
+            self.equip(id);
+        }
+    }
+
+    fn set_telling(&mut self, id: Option<ChannelId>) {
+        if let Some(carrying) = &mut self.carrying {
+            carrying.telling = id;
+        }
+    }
+
+    /// The association that knows of a channel: while it is to be carried over, that was.
+    pub(super) fn association_of(&self, id: ChannelId) -> Option<&sctp::Association> {
+        match &self.carrying {
+            Some(it) if it.telling == Some(id) || self.session.is_left(id.0) => Some(&it.former),
+            _ => self.live_ref(),
+        }
+    }
+
+    /// The same, to read from.
+    pub(super) fn carrier(&mut self, id: Option<ChannelId>) -> Option<&mut sctp::Association> {
+        let is_left = id.is_some_and(|id| self.session.is_left(id.0));
+        match self.carrying.as_mut().filter(|_| is_left) {
+            Some(carrying) => Some(&mut carrying.former),
+            None => self.sctp.as_mut()?.association.as_mut(),
+        }
     }
 
     /// Whether an association waits for another DTLS association, and W3C's shows that it is connected.
@@ -89,3 +167,6 @@ impl Data {
         reliable && self.unacknowledged(id) > 0
     }
 }
+
+/// How many channels are carried over in a step.
+pub(super) const CARRIED: usize = 4;

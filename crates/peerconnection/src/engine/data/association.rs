@@ -1,7 +1,7 @@
 //! The life of the association: it is described, negotiated, connected, and ends.
 
 use std::{
-    iter, mem,
+    mem,
     time::{Duration, Instant},
 };
 
@@ -102,6 +102,7 @@ impl Data {
         }
         self.end(None, tasks);
         self.finish_ending(tasks);
+        self.finish_carrying(tasks);
         self.create(on, seed);
         if let Some(agreed) = agreed {
             self.negotiate(now, on, agreed.ports, agreed.remote_limit);
@@ -125,7 +126,7 @@ impl Data {
     ) {
         let remote_init = self.sctp.as_mut().and_then(|it| it.remote_init.take());
         let zero_checksum = self.limits.zero_checksum;
-        let is_over = self.ending.is_some();
+        let is_over = self.ending.as_ref().is_some_and(|it| it.over.is_some());
         let begins = |it: &&mut sctp::Association| it.state() == sctp::State::Closed && !is_over;
         let Some(association) = self.live().filter(begins) else {
             return;
@@ -300,31 +301,33 @@ impl Data {
         }
     }
 
-    /// W3C §6.1.1.3: failed channels, the state, and in tasks of their own what opens.
+    /// W3C §6.1.1.3: failed channels, the state, and in tasks of their own what opens, with the steps that follow.
     fn connected(&mut self, tasks: &mut Tasks) {
         let Some(sctp) = &mut self.sctp else {
             return;
         };
-        let channels = sctp
-            .association
-            .as_ref()
-            .map_or(0, sctp::Association::max_channels);
+        let association = sctp.association.as_ref();
+        let channels = association.map_or(0, sctp::Association::max_channels);
         sctp.max_channels = Some(channels);
-        let before = mem::replace(&mut sctp.state, SctpTransportState::Connected);
         tasks.peer_is_there();
-        self.session.set_connected(channels);
-        let opened = |it: &datachannel::Event| matches!(it, datachannel::Event::Opened { .. });
-        let events: Vec<_> = iter::from_fn(|| self.session.poll_event()).collect();
-        let (opened, failed): (Vec<_>, Vec<_>) = events.into_iter().partition(opened);
-        for event in failed {
-            self.tell(event, None, tasks);
-        }
-        // One that has carried the channels over has shown no other state.
-        if before != SctpTransportState::Connected {
-            tasks.push_one(Event::SctpTransport(SctpTransportState::Connected));
-        }
-        for event in opened {
-            self.tell(event, None, tasks);
+        self.session.begin_connected(channels);
+    }
+
+    /// A few channels that have waited for the association fail or open.
+    pub(super) fn open_some(&mut self, tasks: &mut Tasks) {
+        for _ in 0..OPENED {
+            if !self.session.refuse_next() {
+                // One that has carried the channels over has shown no other state.
+                let state = self.sctp.as_mut().map(|it| &mut it.state);
+                let before = state.map(|it| mem::replace(it, SctpTransportState::Connected));
+                if before.is_some_and(|it| it != SctpTransportState::Connected) {
+                    tasks.push_one(Event::SctpTransport(SctpTransportState::Connected));
+                }
+                if !self.session.open_next() {
+                    return;
+                }
+            }
+            self.tell_all(None, tasks);
         }
     }
 
@@ -338,6 +341,7 @@ impl Data {
             self.end(None, tasks);
         }
         self.finish_ending(tasks);
+        self.finish_carrying(tasks);
         self.leave();
         self.sctp = None;
     }
@@ -367,6 +371,7 @@ impl Data {
     /// W3C's close: channels are closed without events. The ABORT waits in the association.
     pub(in crate::engine) fn close(&mut self, now: Instant) {
         self.finish_ending(&mut Tasks::default());
+        self.finish_carrying(&mut Tasks::default());
         self.close_all();
         if let Some(sctp) = &mut self.sctp {
             sctp.state = SctpTransportState::Closed;
@@ -399,6 +404,8 @@ impl Limits {
     }
 }
 
+/// How many channels are looked at in a step when the association is there.
+const OPENED: usize = 8;
 /// Associations that ended without a packet in between. Descriptions alone bring so many.
 const MOST_LEAVING: usize = 8;
 /// Characters of an INIT chunk that is worth reading.

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
+    mem,
     time::Instant,
 };
 
@@ -79,13 +80,17 @@ impl Backlog {
         (waiting || newer || unfinished).then_some(0)
     }
 
-    /// The association is another; answers how many messages nobody claimed.
-    pub(super) fn begin_anew(&mut self) -> u64 {
-        let dropped = self.unclaimed.clear();
-        *self = Self {
+    /// The association is another; answers what there was of the one before.
+    pub(super) fn renew(&mut self) -> Self {
+        let fresh = Self {
             tails: self.tails,
             ..Self::default()
         };
-        dropped
+        mem::replace(self, fresh)
+    }
+
+    /// The same at once; answers how many messages nobody claimed.
+    pub(super) fn begin_anew(&mut self) -> u64 {
+        self.renew().unclaimed.count()
     }
 }

@@ -54,7 +54,7 @@ impl Data {
 
     fn opened(&mut self, id: ChannelId, tasks: &mut Tasks) {
         tasks.push_one(Event::Channel(id, ChannelEvent::Open));
-        self.weigh_channels();
+        self.weigh_channel(id);
         if let Some(stream) = self.equip(id) {
             self.claim(id, stream, tasks);
         }
@@ -86,7 +86,7 @@ impl Data {
         let (left_behind, unacknowledged) = match self.channel(id).map(|it| it.stream()) {
             // Nothing of it is left when the association was restarted.
             Some(Some(stream)) if !self.is_restarting() => {
-                (self.buffered(id, stream), self.pending(stream))
+                (self.buffered(id, stream), self.pending(id, stream))
             }
             _ => (0, 0),
         };
@@ -137,7 +137,8 @@ impl Data {
 
     fn buffered(&self, id: ChannelId, stream: u16) -> u64 {
         let sent = self.channel(id).map_or(0, |it| it.stats().bytes_sent);
-        let buffered = self.live_ref().map_or(0, |it| it.buffered_amount(stream));
+        let association = self.association_of(id);
+        let buffered = association.map_or(0, |it| it.buffered_amount(stream));
         // An announcement stands in front of them, and is none of the application's bytes.
         (buffered as u64).min(sent)
     }
@@ -145,12 +146,12 @@ impl Data {
     /// Bytes that the peer has not acknowledged.
     pub(in crate::engine) fn unacknowledged(&self, id: ChannelId) -> u64 {
         self.living_stream(id)
-            .map_or(0, |stream| self.pending(stream))
+            .map_or(0, |stream| self.pending(id, stream))
     }
 
-    fn pending(&self, stream: u16) -> u64 {
-        self.live_ref()
-            .map_or(0, |it| it.unacknowledged(stream) as u64)
+    fn pending(&self, id: ChannelId, stream: u16) -> u64 {
+        let association = self.association_of(id);
+        association.map_or(0, |it| it.unacknowledged(stream) as u64)
     }
 
     pub(in crate::engine) fn total_unacknowledged(&self) -> u64 {

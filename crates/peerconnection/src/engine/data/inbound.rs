@@ -18,7 +18,7 @@ use crate::{
 impl Data {
     /// What stands at the head of a stream: DCEP is taken at once, a user's message waits for him.
     pub(super) fn pull(&mut self, now: Instant, stream: u16, tasks: &mut Tasks) {
-        loop {
+        for _ in 0..MOVED {
             let Some(association) = self.live() else {
                 return;
             };
@@ -53,6 +53,7 @@ impl Data {
                 },
             }
         }
+        self.backlog.ready.push_front(stream);
     }
 
     /// Whether streams may be looked at: data may overtake the end of the set-up.
@@ -98,6 +99,7 @@ impl Data {
     }
 
     fn next_message(&mut self, now: Instant, id: ChannelId, tasks: &mut Tasks) -> Option<Message> {
+        self.bring_over(id, tasks);
         loop {
             let local = self.channels.get_mut(&id)?;
             if let Some(message) = local.tail.pop_front() {
@@ -109,16 +111,21 @@ impl Data {
                 return Some(message);
             }
             let discards = local.discards;
-            if self.is_restarting() {
+            if self.is_restarting() || self.session.is_left(id.0) {
                 // What is on its stream now is not told yet.
                 if !self.session.is_ending(id.0) {
                     return None;
                 }
-                self.keep_what_came_on(id);
+                let more = self.keep_what_came_on(id) == Moved::Some;
                 let tail = &mut self.channels.get_mut(&id)?.tail;
-                let message = tail.pop_front()?;
-                self.backlog.tails -= cost(&message);
-                return Some(message);
+                match tail.pop_front() {
+                    Some(message) => {
+                        self.backlog.tails -= cost(&message);
+                        return Some(message);
+                    }
+                    None if more => continue,
+                    None => return None,
+                }
             }
             let stream = self.living_stream(id).filter(|_| !discards)?;
             let association = self.live()?;
@@ -169,7 +176,8 @@ impl Data {
 
     /// Streams that have waited too long for their channel.
     pub(super) fn give_up_unclaimed(&mut self, now: Instant) {
-        while let Some(stream) = self.backlog.unclaimed.due(now) {
+        // Others that are due have a turn of their own.
+        if let Some(stream) = self.backlog.unclaimed.due(now) {
             self.give_up(stream);
         }
     }
@@ -214,10 +222,14 @@ impl Data {
         if let Some(stream) = self.backlog.resets.pop_front() {
             if let Some(reset) = self.backlog.waiting.get_mut(&stream) {
                 *reset = true;
-            } else if self.move_aside(stream, self.by_stream(stream)) {
-                self.reset(stream);
-            } else {
-                self.backlog.unfinished.insert(stream);
+                return true;
+            }
+            match self.move_aside(stream, self.by_stream(stream)) {
+                Moved::All => self.reset(stream),
+                Moved::Some => self.backlog.resets.push_front(stream),
+                Moved::NoRoom => {
+                    self.backlog.unfinished.insert(stream);
+                }
             }
             return true;
         }
@@ -227,9 +239,10 @@ impl Data {
         let Some(&stream) = self.backlog.unfinished.first() else {
             return false;
         };
-        if self.move_aside(stream, self.by_stream(stream)) {
+        let moved = self.move_aside(stream, self.by_stream(stream));
+        self.backlog.room_came = !matches!(moved, Moved::NoRoom);
+        if let Moved::All = moved {
             self.backlog.unfinished.remove(&stream);
-            self.backlog.room_came = true;
             self.reset(stream);
         }
         true
@@ -265,40 +278,33 @@ impl Data {
         self.drop_unclaimed(stream);
     }
 
-    /// Moves unread messages of a stream to its channel. False when there is no room for more.
-    pub(super) fn move_aside(&mut self, stream: u16, id: Option<ChannelId>) -> bool {
+    /// Moves a few unread messages of a stream to its channel.
+    pub(super) fn move_aside(&mut self, stream: u16, id: Option<ChannelId>) -> Moved {
         let limit = self.limits.receive_window as usize;
         let local = id.and_then(|id| self.channels.get(&id));
         let reader = id.filter(|_| local.is_some_and(|it| !it.discards));
-        loop {
+        for _ in 0..MOVED {
             let tails = self.backlog.tails;
-            let Some(association) = self.live() else {
-                return true;
+            let Some(association) = self.carrier(id) else {
+                return Moved::All;
             };
             let Some((ppid, length)) = association.peek(stream) else {
                 association.rearm(stream);
-                return true;
+                return Moved::All;
             };
             let reader = reader.filter(|_| ppid != datachannel::ppid::DCEP);
             if reader.is_some() && tails > 0 && tails + length > limit {
-                return false;
+                return Moved::NoRoom;
             }
             let Some(message) = association.read(stream) else {
-                return true;
+                return Moved::All;
             };
             match reader {
                 Some(id) => self.keep(id, message.ppid, message.payload),
                 None => self.messages_dropped += 1,
             }
         }
-    }
-
-    /// The association goes: what came on it and was not read is kept.
-    pub(super) fn keep_what_came(&mut self) {
-        let living = self.session.channels().map(ChannelId);
-        for id in Vec::from_iter(living) {
-            self.keep_what_came_on(id);
-        }
+        Moved::Some
     }
 
     /// Lets go of what was not read of a channel.
@@ -311,11 +317,23 @@ impl Data {
     }
 }
 
+/// How far the messages of a stream were moved beside the window.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Moved {
+    All,
+    /// There are more.
+    Some,
+    /// There is no room for more.
+    NoRoom,
+}
+
 /// What a message costs in memory.
 fn cost(message: &Message) -> usize {
     message.len() + size_of::<Message>()
 }
 
+/// How many messages are moved or dropped at once.
+const MOVED: usize = 8;
 /// How many streams are listed at once.
 pub(super) const LISTED: usize = 8;
 /// All streams without a channel may hold this part of the receive window.

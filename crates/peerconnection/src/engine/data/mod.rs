@@ -6,6 +6,7 @@
 mod another;
 mod association;
 mod backlog;
+mod carrying;
 mod channels;
 mod ending;
 mod inbound;
@@ -26,6 +27,7 @@ pub use sctp::SctpView;
 
 use self::{
     backlog::Backlog,
+    carrying::Carrying,
     ending::Ending,
     local::Local,
     sctp::{Leaving, Sctp},
@@ -55,6 +57,8 @@ pub(super) struct Data {
     another: Option<[u8; 32]>,
     /// What is left to be done about an association that is over, or that was restarted.
     ending: Option<Ending>,
+    /// What is left to be done about an association that another has taken the place of.
+    carrying: Option<Carrying>,
     limits: Limits,
     /// What the log calls the connection.
     label: Label,
@@ -99,6 +103,7 @@ impl Data {
             snap: None,
             another: None,
             ending: None,
+            carrying: None,
             limits,
             label,
             messages_dropped: 0,
@@ -117,6 +122,21 @@ impl Data {
             if self.ending.is_some() {
                 self.take_steps(tasks);
                 if self.ending.is_some() {
+                    break;
+                }
+                continue;
+            }
+            // What the other association brings waits until they are carried over.
+            if self.carrying.is_some() {
+                self.carry_some(tasks);
+                if self.carrying.is_some() {
+                    break;
+                }
+                continue;
+            }
+            if self.session.is_opening() {
+                self.open_some(tasks);
+                if self.session.is_opening() {
                     break;
                 }
                 continue;
@@ -149,7 +169,7 @@ impl Data {
             all.newer.extend(stream);
         }
         self.channels.insert(id, Local::default());
-        self.weigh_channels();
+        self.weigh_channel(id);
         Ok(id)
     }
 
@@ -215,14 +235,24 @@ impl Data {
         self.sctp.as_ref().is_some_and(is_on).then(|| self.dscp())
     }
 
-    /// A channel has come, which may be the most important one.
+    /// The association may carry the most important of the channels that there are.
     fn weigh_channels(&mut self) {
-        if !self.limits.dscp {
-            return;
-        }
         let channels = self.session.channels();
         let channels = channels.filter_map(|id| self.session.channel(id));
         let priority = channels.map(datachannel::Channel::priority).max();
+        self.weigh(priority);
+    }
+
+    /// A channel has come, which may be the most important one.
+    fn weigh_channel(&mut self, id: ChannelId) {
+        let priority = self.channel(id).map(datachannel::Channel::priority);
+        self.weigh(priority);
+    }
+
+    fn weigh(&mut self, priority: Option<datachannel::Priority>) {
+        if !self.limits.dscp {
+            return;
+        }
         let before = self.dscp();
         // It never falls, as each change costs the association what it knows of the path.
         self.priority = self.priority.max(priority);

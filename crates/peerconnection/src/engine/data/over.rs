@@ -1,11 +1,11 @@
 //! The end of an association, or its restart, which every channel is told of: a few at a time, as there may be very many.
 
-use std::mem;
+use oxirtc_sctp as sctp;
 
 use super::{
     Data,
-    backlog::Backlog,
     ending::{Ending, Leaves},
+    inbound::Moved,
 };
 use crate::{
     Error, SctpTransportState,
@@ -41,11 +41,7 @@ impl Data {
     }
 
     fn begin_ending(&mut self, error: Option<&Error>) -> &mut Ending {
-        let fresh = Backlog {
-            tails: self.backlog.tails,
-            ..Backlog::default()
-        };
-        let backlog = mem::replace(&mut self.backlog, fresh);
+        let backlog = self.backlog.renew();
         let ending = self.ending.get_or_insert_with(|| Ending {
             error: None,
             restarted: false,
@@ -78,6 +74,9 @@ impl Data {
     pub(super) fn take_steps(&mut self, tasks: &mut Tasks) {
         for _ in 0..CLOSED {
             if !self.go_on_ending(tasks) {
+                if !self.is_holding() {
+                    self.conclude(tasks);
+                }
                 return;
             }
         }
@@ -86,16 +85,17 @@ impl Data {
     /// All that is left of it at once: something takes its place.
     pub(super) fn finish_ending(&mut self, tasks: &mut Tasks) {
         while self.go_on_ending(tasks) {}
+        self.conclude(tasks);
     }
 
     /// Closes the next channel of what has ended, or lets go of the next thing that was to be dealt with. False when there is none.
-    pub(super) fn go_on_ending(&mut self, tasks: &mut Tasks) -> bool {
+    fn go_on_ending(&mut self, tasks: &mut Tasks) -> bool {
         if self.ending.is_none() {
             return false;
         }
         let next = self.session.next_ending().map(ChannelId);
-        if let Some(id) = next {
-            self.keep_what_came_on(id);
+        if next.is_some_and(|id| self.keep_what_came_on(id) == Moved::Some) {
+            return true;
         }
         let more = self.session.end_next();
         if next.is_some() {
@@ -108,27 +108,38 @@ impl Data {
         let Some(ending) = &mut self.ending else {
             return false;
         };
-        if let Some(backlog) = ending.backlogs.last_mut() {
-            match backlog.forget_one() {
-                Some(dropped) => self.messages_dropped += dropped,
-                None => drop(ending.backlogs.pop()),
-            }
-            return true;
+        let Some(backlog) = ending.backlogs.last_mut() else {
+            return false;
+        };
+        match backlog.forget_one() {
+            Some(dropped) => self.messages_dropped += dropped,
+            None => drop(ending.backlogs.pop()),
         }
-        if let Some(ending) = self.ending.take() {
-            if ending.over.is_some() {
-                self.leave();
-            }
-            if ending.over == Some(Leaves::Silently)
-                && let Some(on) = self.sctp.as_ref().map(|it| it.on)
-            {
-                self.leaving.retain(|it| it.on != on);
-            }
-            if ending.by_peer {
-                tasks.push_peer_closed();
-            }
+        true
+    }
+
+    /// The association is over, and holds something still of which a step is dropped now.
+    fn is_holding(&mut self) -> bool {
+        let is_over = self.ending.as_ref().is_some_and(|it| it.over.is_some());
+        is_over && self.live().is_some_and(sctp::Association::let_go)
+    }
+
+    /// All channels are told, and what was to be dealt with is let go of.
+    fn conclude(&mut self, tasks: &mut Tasks) {
+        let Some(ending) = self.ending.take() else {
+            return;
+        };
+        if ending.over.is_some() {
+            self.leave();
         }
-        false
+        if ending.over == Some(Leaves::Silently)
+            && let Some(on) = self.sctp.as_ref().map(|it| it.on)
+        {
+            self.leaving.retain(|it| it.on != on);
+        }
+        if ending.by_peer {
+            tasks.push_peer_closed();
+        }
     }
 
     /// Whether the streams are of another life than the channels that were.
@@ -136,16 +147,19 @@ impl Data {
         self.ending.as_ref().is_some_and(|it| it.restarted)
     }
 
-    /// The stream of a channel goes: what came on it and was not read is kept.
-    pub(super) fn keep_what_came_on(&mut self, id: ChannelId) {
+    /// The stream of a channel goes: what came on it and was not read is kept, a few messages at once.
+    pub(super) fn keep_what_came_on(&mut self, id: ChannelId) -> Moved {
         let Some(stream) = self.stream_in_use(id) else {
-            return;
+            return Moved::All;
         };
-        let of_another =
-            self.is_restarting() && !self.live_ref().is_some_and(|it| it.is_from_before(stream));
-        if !of_another {
-            self.move_aside(stream, Some(id));
+        let of_another = self.is_restarting()
+            && !self
+                .association_of(id)
+                .is_some_and(|it| it.is_from_before(stream));
+        if of_another {
+            return Moved::All;
         }
+        self.move_aside(stream, Some(id))
     }
 }
 

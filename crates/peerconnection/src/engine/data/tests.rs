@@ -16,6 +16,8 @@ use crate::{
     },
 };
 
+mod cost;
+
 struct Wire {
     data: Data,
     tasks: Tasks,
@@ -40,25 +42,30 @@ impl Wire {
     }
 
     fn with_peer(settings: &Settings, remote_limit: u64, config: sctp::Config) -> Self {
+        let data = Data::new(settings, Label([0, 0]));
+        let mut wire = Self::connecting(data, remote_limit, config);
+        wire.run();
+        assert!(wire.peer.is_established() && wire.data.is_connected());
+        wire
+    }
+
+    /// Both begin.
+    fn connecting(mut data: Data, remote_limit: u64, config: sctp::Config) -> Self {
         let now = oxirtc_netsim::epoch();
-        let mut data = Data::new(settings, Label([0, 0]));
         data.create(ON, [1; 32]);
         data.negotiate(now, ON, PORTS, remote_limit);
         data.set_role(datachannel::Role::Server);
         data.connect(now, None, true);
         let mut peer = sctp::Association::new(config, [2; 32], now);
         peer.connect(now);
-        let mut wire = Self {
+        Self {
             data,
             tasks: Tasks::default(),
             peer,
             now,
             events: Vec::new(),
             peer_events: Vec::new(),
-        };
-        wire.run();
-        assert!(wire.peer.is_established() && wire.data.is_connected());
-        wire
+        }
     }
 
     /// Everything that happens at this moment.
@@ -81,6 +88,15 @@ impl Wire {
             if there.is_empty() && back.is_empty() {
                 return;
             }
+        }
+    }
+
+    /// All that is due at once here.
+    fn takes_steps(&mut self) {
+        self.data.settle(self.now, &mut self.tasks);
+        while self.data.poll_timeout().is_some_and(|at| at <= self.now) {
+            self.data.handle_timeout(self.now);
+            self.data.settle(self.now, &mut self.tasks);
         }
     }
 
@@ -135,14 +151,36 @@ impl Wire {
         abort
     }
 
-    /// How long it takes to take that, and the step that comes with it.
+    /// How long it takes to take a packet, and the step that comes with it.
     #[expect(clippy::disallowed_methods, reason = "it is the clock that counts")]
-    fn takes_an_abort(&mut self) -> Duration {
-        let abort = self.abort();
+    fn takes(&mut self, packet: &[u8]) -> Duration {
         let start = Instant::now();
-        assert!(self.data.handle_packet(self.now, ON, &abort));
+        assert!(self.data.handle_packet(self.now, ON, packet));
         self.data.settle(self.now, &mut self.tasks);
         start.elapsed()
+    }
+
+    /// How long each step takes that is due at once.
+    #[expect(clippy::disallowed_methods, reason = "it is the clock that counts")]
+    fn times_steps(&mut self) -> Vec<Duration> {
+        let mut times = Vec::new();
+        while self.data.poll_timeout().is_some_and(|at| at <= self.now) {
+            let start = Instant::now();
+            self.data.handle_timeout(self.now);
+            self.data.settle(self.now, &mut self.tasks);
+            times.push(start.elapsed());
+        }
+        times
+    }
+
+    /// The peer's next packet, which is due.
+    fn next_of_peer(&mut self) -> Vec<u8> {
+        while self.peer.poll_timeout().is_some_and(|at| at <= self.now) {
+            self.peer.handle_timeout(self.now);
+        }
+        let mut packet = Vec::new();
+        self.peer.poll_transmit(self.now, 1200, &mut packet);
+        packet
     }
 
     /// Until the first channels that end are told.
@@ -308,9 +346,7 @@ fn last_words_are_not_said_under_other_keys() {
 /// [4.4.1.6-23] [6.1.1.3-01] Channels that no id is left for are closed with an error, before the state is told and others open.
 #[test]
 fn a_channel_without_an_id_fails() {
-    let now = oxirtc_netsim::epoch();
     let mut data = Data::new(&Settings::default(), Label([0, 0]));
-    data.create(ON, [1; 32]);
     let negotiated = DataChannelInit {
         negotiated: true,
         id: Some(0),
@@ -319,21 +355,10 @@ fn a_channel_without_an_id_fails() {
     let others = [(); 3].map(|()| DataChannelInit::default());
     let all = others.iter().chain([&negotiated]);
     let ids: Vec<_> = all.map(|init| data.open("", init).unwrap()).collect();
-    data.negotiate(now, ON, PORTS, 1 << 20);
-    data.set_role(datachannel::Role::Server);
-    data.connect(now, None, true);
     // Streams 0 to 3: of the odd ones there are two.
     let config = sctp::Config::default().streams(4, 4);
-    let mut wire = Wire {
-        data,
-        tasks: Tasks::default(),
-        peer: sctp::Association::new(config, [2; 32], now),
-        now,
-        events: Vec::new(),
-        peer_events: Vec::new(),
-    };
-    wire.peer.connect(now);
-    wire.run();
+    let mut wire = Wire::connecting(data, 1 << 20, config);
+    wire.pass(Duration::ZERO);
     let told = wire.events.iter().filter_map(|event| match event {
         Event::SctpTransport(state) => Some(format!("{state:?}")),
         Event::Channel(id, ChannelEvent::Error(error)) => {
@@ -888,54 +913,175 @@ fn an_abort_closes_channels_in_steps() {
     assert_eq!(wire.data.leaving.len(), 1);
 }
 
-/// So many channels, on each of which something reliable is on its way.
-fn sending(channels: u16) -> Wire {
+/// Channels of every kind: open and idle, with something on its way or unread, closing, and such that something is lost of and that
+/// do not care; and what has no channel. Another association is expected.
+fn every_kind() -> (Wire, Vec<ChannelId>) {
     let mut wire = Wire::new(&Settings::default());
-    let ids: Vec<_> = (0..channels).map(|id| wire.opens(Some(id), "")).collect();
-    for id in ids {
-        wire.sends(id, vec![1; 10]);
+    let mut ids: Vec<_> = (100..400).map(|id| wire.opens(Some(id), "")).collect();
+    let partly = DataChannelInit {
+        negotiated: true,
+        id: Some(500),
+        max_retransmits: Some(0),
+        ..DataChannelInit::default()
+    };
+    ids.push(wire.data.open("", &partly).unwrap());
+    wire.peer_opens(2);
+    wire.peer_opens(4);
+    wire.pass(Duration::from_millis(300));
+    ids.extend(wire.announced());
+    for id in [3, 50, 150, 250, 301] {
+        let stream = wire.data.channel(ids[id]).unwrap().stream().unwrap();
+        wire.peer_sends(stream, BINARY, vec![7; 900 + id]);
+        wire.peer_sends(stream, BINARY, vec![8; 900 + id]);
     }
-    wire
+    wire.peer_sends(600, BINARY, vec![9; 900]);
+    wire.pass(Duration::from_millis(300));
+    // Nothing of these reaches the peer.
+    for id in [7, 50, 120, 300, 302] {
+        wire.sends(ids[id], vec![1; 700 + id]);
+    }
+    for id in [20, 200] {
+        wire.data.close_channel(ids[id]);
+    }
+    wire.data.settle(wire.now, &mut wire.tasks);
+    wire.events.clear();
+    wire.data.another = Some([3; 32]);
+    (wire, ids)
 }
 
-/// The step in which an ABORT comes costs what it costs beside few channels, and 50 µs at most in a build that is used.
-#[test]
-fn taking_an_abort_costs_little() {
-    let best = |channels| {
-        let runs = (0..5).map(|_| sending(channels).takes_an_abort());
-        runs.min().unwrap()
-    };
-    let (few, many) = (best(300), best(3000));
-    println!("an ABORT: {few:?} at 300 channels, {many:?} at 3,000");
-    assert!(many <= few.max(Duration::from_micros(1)) * 15);
-    assert!(cfg!(debug_assertions) || many <= Duration::from_micros(50));
+/// All that an application sees of what has been carried over.
+fn seen(wire: &mut Wire, ids: &[ChannelId]) -> Vec<String> {
+    while let Some(task) = wire.tasks.pop() {
+        wire.events.extend(task);
+    }
+    let mut seen: Vec<_> = wire.events.iter().map(|it| format!("{it:?}")).collect();
+    for id in ids {
+        let state = wire.state(*id);
+        let amounts = (
+            wire.data.buffered_amount(*id),
+            wire.data.unacknowledged(*id),
+        );
+        let lost = wire.data.has_lost(*id);
+        let read: Vec<_> = std::iter::from_fn(|| wire.read(*id))
+            .map(|it| it.len())
+            .collect();
+        seen.push(format!("{id:?}: {state:?} {amounts:?} {lost} {read:?}"));
+    }
+    let streams = Vec::from_iter(wire.data.session.streams_from(0));
+    seen.push(format!("{streams:?} {}", wire.data.messages_dropped()));
+    seen
 }
 
-/// Carrying channels over is done at once, when a description has let the peer begin anew: about as much a channel, however many.
+/// The peer begins the other association, which both use then.
+fn goes_on(wire: &mut Wire, channel: ChannelId) {
+    wire.data.connect(wire.now, None, true);
+    wire.peer = sctp::Association::new(sctp::Config::default(), [9; 32], wire.now);
+    wire.peer.connect(wire.now);
+    wire.pass(Duration::from_secs(2));
+    let stream = wire.data.channel(channel).unwrap().stream().unwrap();
+    wire.peer_sends(stream, BINARY, vec![5; 555]);
+    wire.pass(Duration::from_millis(300));
+    assert_eq!(wire.read(channel), Some(Message::from(vec![5; 555])));
+}
+
+/// In steps all comes out as at once.
 #[test]
-fn carrying_over_costs_little_a_channel() {
-    let carry = |channels: u16| {
-        let runs = (0..3).map(|_| {
-            let mut wire = sending(channels);
-            wire.data.another = Some([3; 32]);
-            let took = wire.takes_an_abort();
-            assert!(wire.data.another.is_none() && wire.data.ending.is_none());
-            assert_eq!(wire.data.session.channels().count(), 0, "all have lost");
-            took
-        });
-        runs.min().unwrap() / u32::from(channels)
-    };
-    let most = if cfg!(debug_assertions) {
-        3000
-    } else {
-        u16::MAX
-    };
-    let (few, many) = (carry(most / 10), carry(most));
-    println!(
-        "carried over: {few:?} a channel of {}, {many:?} of {most}",
-        most / 10
+fn carrying_over_in_steps_is_as_at_once() {
+    let outcomes = [false, true].map(|at_once| {
+        let (mut wire, ids) = every_kind();
+        wire.peer_aborts();
+        wire.data.settle(wire.now, &mut wire.tasks);
+        assert!(wire.data.carrying.is_some());
+        if at_once {
+            wire.data.finish_carrying(&mut wire.tasks);
+        }
+        // One that waits for the association beside those that are carried over.
+        let waits = wire.data.open("late", &DataChannelInit::default()).unwrap();
+        wire.takes_steps();
+        assert!(wire.data.carrying.is_none() && wire.data.poll_timeout().is_none());
+        let mut seen = seen(&mut wire, &ids);
+        goes_on(&mut wire, ids[0]);
+        assert_eq!(wire.state(waits), DataChannelState::Open);
+        seen.extend(wire.told(waits).iter().map(|it| format!("{it:?}")));
+        // What was free may be used.
+        for id in [7, 20] {
+            wire.opens(Some(100 + id), "");
+        }
+        seen
+    });
+    let closed = outcomes[0]
+        .iter()
+        .filter(|it| it.contains("Closed"))
+        .count();
+    assert_eq!(
+        closed, 6,
+        "four have lost, two were closing: {:?}",
+        outcomes[0]
     );
-    assert!(many <= few * 3 + Duration::from_micros(1));
+    assert_eq!(outcomes[0], outcomes[1]);
+}
+
+/// A channel that is used before its turn is carried over then.
+#[test]
+fn what_is_used_is_carried_over_at_once() {
+    let (mut wire, ids) = every_kind();
+    wire.peer_aborts();
+    wire.data.settle(wire.now, &mut wire.tasks);
+    // What is shown is what it was.
+    assert_eq!(wire.data.unacknowledged(ids[120]), 820);
+    assert_eq!(wire.read(ids[150]).map(|it| it.len()), Some(1050));
+    for id in [120, 160] {
+        wire.data.bring_over(ids[id], &mut wire.tasks);
+        wire.data.bring_over(ids[id], &mut wire.tasks);
+    }
+    assert_eq!(wire.state(ids[120]), DataChannelState::Closed);
+    wire.sends(ids[160], vec![6; 666]);
+    // Its end waits for the turn of all.
+    wire.data.bring_over(ids[161], &mut wire.tasks);
+    wire.data.close_channel(ids[161]);
+    wire.data.settle(wire.now, &mut wire.tasks);
+    assert!(wire.data.carrying.is_some());
+    assert_eq!(wire.data.buffered_amount(ids[160]), 666);
+    goes_on(&mut wire, ids[1]);
+    assert_eq!(wire.data.buffered_amount(ids[160]), 0);
+    assert_eq!(wire.peer.read(260).map(|it| it.payload.len()), Some(666));
+    assert!(wire.was_reset(261));
+    let told = wire.told(ids[120]);
+    assert!(
+        matches!(told[..], [ChannelEvent::Error(_), ChannelEvent::Close]),
+        "{told:?}"
+    );
+    assert_eq!(wire.read(ids[150]).map(|it| it.len()), Some(1050));
+    assert_eq!(wire.read(ids[150]), None);
+}
+
+/// The other association ends before all are carried over: they end with it, and what is known of them is what it was.
+#[test]
+fn what_is_left_ends_with_the_other_association() {
+    let (mut wire, ids) = every_kind();
+    wire.peer_aborts();
+    wire.data.settle(wire.now, &mut wire.tasks);
+    wire.data.bring_over(ids[160], &mut wire.tasks);
+    wire.sends(ids[160], vec![6; 666]);
+    wire.data.end(None, &mut wire.tasks);
+    wire.data.ended_by_peer(&mut wire.tasks);
+    assert!(wire.data.ending.is_some() && wire.data.carrying.is_some());
+    assert_eq!(wire.read(ids[250]).map(|it| it.len()), Some(1150));
+    wire.takes_steps();
+    assert!(wire.data.ending.is_none() && wire.data.carrying.is_none());
+    assert!(
+        ids.iter()
+            .all(|id| wire.state(*id) == DataChannelState::Closed)
+    );
+    assert_eq!(wire.read(ids[150]).map(|it| it.len()), Some(1050));
+    assert_eq!(wire.read(ids[250]).map(|it| it.len()), Some(1150));
+    assert_eq!(wire.data.buffered_amount(ids[160]), 666);
+    assert!(wire.data.has_lost(ids[120]) && wire.data.has_lost(ids[300]));
+    while let Some(task) = wire.tasks.pop() {
+        wire.events.extend(task);
+    }
+    assert!(matches!(wire.events.last(), Some(Event::PeerClosed)));
+    assert_eq!(wire.data.session.streams_from(0).next(), None);
 }
 
 /// Nobody can be told any more when DTLS has ended.
@@ -999,18 +1145,28 @@ fn an_end_is_over_before_anything_else_begins() {
     }
 }
 
-/// Nor does the association of other keys.
+/// A restart goes on when the keys are others, and those that are opened meanwhile are carried over.
 #[test]
-fn a_restart_is_over_before_another_association() {
+fn a_restart_ends_channels_beside_another_association() {
     let mut wire = Wire::new(&Settings::default());
     let ids: Vec<_> = (0..500).map(|id| wire.opens(Some(id), "")).collect();
+    wire.peer_sends(450, BINARY, vec![7; 900]);
     wire.pass(Duration::from_millis(300));
     wire.peer_restarts();
+    let init = DataChannelInit {
+        negotiated: true,
+        id: Some(450),
+        ..DataChannelInit::default()
+    };
+    let newer = wire.data.open("", &init).unwrap();
     wire.data.another = Some([3; 32]);
     wire.data.leave_keys(wire.now, ON, &mut wire.tasks);
-    assert!(wire.data.ending.is_none() && wire.data.another.is_none());
+    assert!(wire.data.ending.is_some() && wire.data.another.is_none());
+    goes_on(&mut wire, newer);
+    assert!(wire.data.ending.is_none() && wire.data.carrying.is_none());
     let closed = |id: &ChannelId| wire.state(*id) == DataChannelState::Closed;
     assert!(ids.iter().all(closed));
+    assert_eq!(wire.read(ids[450]), Some(Message::from(vec![7; 900])));
 }
 
 /// What was not read is accounted for.

@@ -65,11 +65,10 @@ impl Unclaimed {
         waiting.messages
     }
 
-    /// Lets go of all; answers how many messages that were.
-    pub(super) fn clear(&mut self) -> u64 {
-        self.cost = 0;
-        let streams = std::mem::take(&mut self.streams);
-        streams.values().map(|it| it.messages.len() as u64).sum()
+    /// How many messages wait.
+    pub(super) fn count(&self) -> u64 {
+        let streams = self.streams.values();
+        streams.map(|it| it.messages.len() as u64).sum()
     }
 
     /// Lets go of a message, or of a stream that has none; answers how many that were, or `None` when there is nothing.

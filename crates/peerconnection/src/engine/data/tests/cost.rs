@@ -1,0 +1,173 @@
+//! What one packet of a peer's costs beside very much of what it concerns, with the step that comes with it, and each step of what is
+//! done later: in a build that is used 50 µs at most, and beside ten times as much at most fifteen times as much.
+
+use super::*;
+
+/// What is timed: the packet with its step, and a long step of those that follow, of which others may have disturbed one in ten.
+type Times = (Duration, Duration);
+
+/// The best of some runs counts, as others work on the machine too.
+fn stays(name: &str, few: u32, run: impl Fn(u32) -> Times) {
+    let best = |state| {
+        let runs = Vec::from_iter((0..5).map(|_| run(state)));
+        let packets = runs.iter().map(|it| it.0);
+        let steps = runs.iter().map(|it| it.1);
+        (packets.min().unwrap(), steps.min().unwrap())
+    };
+    let (small, large) = (best(few), best(few * 10));
+    println!("{name}: {small:?} at {few}, {large:?} at {}", few * 10);
+    let limit = Duration::from_micros(50);
+    for (small, large) in [(small.0, large.0), (small.1, large.1)] {
+        let most = small.max(Duration::from_micros(1)) * 15;
+        assert!(large <= most, "{name}");
+        assert!(cfg!(debug_assertions) || large <= limit, "{name}");
+    }
+}
+
+/// The time of a packet and of the steps that follow, which are more the more there is.
+fn timed(wire: &mut Wire, packet: &[u8], least: u32) -> Times {
+    let first = wire.takes(packet);
+    let mut steps = wire.times_steps();
+    assert!(steps.len() >= least as usize, "{} steps", steps.len());
+    steps.sort_unstable();
+    let long = steps.get(steps.len() * 9 / 10).copied();
+    (first, long.unwrap_or_default())
+}
+
+/// So many channels, on each of which something reliable is on its way.
+fn sending(channels: u32) -> Wire {
+    let mut wire = Wire::new(&Settings::default());
+    let streams = 0..u16::try_from(channels).unwrap();
+    let ids: Vec<_> = streams.map(|id| wire.opens(Some(id), "")).collect();
+    for id in ids {
+        wire.sends(id, vec![1; 10]);
+    }
+    wire
+}
+
+/// A channel that so many messages of a byte have come on and that nobody reads.
+fn unread(messages: u32) -> (Wire, ChannelId) {
+    let mut wire = Wire::new(&Settings::default());
+    let id = wire.opens(Some(6), "");
+    for _ in 0..messages {
+        wire.peer_sends(6, BINARY, vec![1]);
+    }
+    wire.pass(Duration::from_secs(2));
+    (wire, id)
+}
+
+#[test]
+fn an_abort() {
+    stays("an ABORT beside channels", 300, |channels| {
+        let mut wire = sending(channels);
+        let abort = wire.abort();
+        timed(&mut wire, &abort, channels / over::CLOSED as u32)
+    });
+    stays("an ABORT beside what nobody read", 1000, |messages| {
+        let (mut wire, id) = unread(messages);
+        let abort = wire.abort();
+        let times = timed(&mut wire, &abort, messages / 100);
+        let read = std::iter::from_fn(|| wire.read(id)).count();
+        assert_eq!(read, messages as usize);
+        times
+    });
+}
+
+#[test]
+fn carrying_channels_over() {
+    let most = if cfg!(debug_assertions) { 300 } else { 6500 };
+    stays("carrying channels over", most, |channels| {
+        let mut wire = sending(channels);
+        wire.data.another = Some([3; 32]);
+        let abort = wire.abort();
+        let times = timed(&mut wire, &abort, channels / another::CARRIED as u32);
+        assert!(wire.data.another.is_none() && wire.data.carrying.is_none());
+        assert_eq!(wire.data.session.channels().count(), 0, "all have lost");
+        times
+    });
+    stays("carrying over what nobody read", 1000, |messages| {
+        let (mut wire, id) = unread(messages);
+        wire.data.another = Some([3; 32]);
+        let abort = wire.abort();
+        let times = timed(&mut wire, &abort, messages / 100);
+        let read = std::iter::from_fn(|| wire.read(id)).count();
+        assert_eq!(read, messages as usize);
+        times
+    });
+}
+
+#[test]
+fn a_reset_beside_what_nobody_read() {
+    stays("a reset beside what nobody read", 1000, |messages| {
+        let (mut wire, id) = unread(messages);
+        wire.peer.reset_streams(wire.now, &[6]).unwrap();
+        let reset = wire.next_of_peer();
+        let times = timed(&mut wire, &reset, messages / 1000);
+        let read = std::iter::from_fn(|| wire.read(id)).count();
+        assert_eq!(read, messages as usize);
+        times
+    });
+}
+
+/// The stream of a channel that nobody wants any more holds messages still.
+#[test]
+fn data_behind_what_is_dropped() {
+    stays("data behind what is dropped", 1000, |messages| {
+        let (mut wire, id) = unread(messages);
+        wire.data.forget_channel(id);
+        wire.peer_sends(6, BINARY, vec![1]);
+        let data = wire.next_of_peer();
+        let times = timed(&mut wire, &data, messages / 1000);
+        assert!(wire.data.messages_dropped() > messages.into());
+        times
+    });
+}
+
+/// RFC 8837: a mark is that of the most important channel.
+#[test]
+fn a_channel_beside_others() {
+    stays("a channel beside others", 100, |channels| {
+        let settings = Settings::default().dscp(true).max_channels(2000);
+        let mut wire = Wire::new(&settings);
+        for channel in 0..channels as u16 {
+            wire.peer_opens(2 * channel);
+            wire.run();
+        }
+        wire.peer_opens(2 * channels as u16);
+        let open = wire.next_of_peer();
+        let times = timed(&mut wire, &open, 0);
+        assert_eq!(wire.data.session.channels().count(), channels as usize + 1);
+        times
+    });
+}
+
+#[test]
+fn the_end_of_set_up() {
+    stays(
+        "the end of set-up beside channels that wait",
+        100,
+        |channels| {
+            let mut data = Data::new(&Settings::default(), Label([0, 0]));
+            for _ in 0..channels {
+                data.open("", &DataChannelInit::default()).unwrap();
+            }
+            let mut wire = Wire::connecting(data, 1 << 20, sctp::Config::default());
+            // The COOKIE ACK is the last that it waits for.
+            let mut times = (Duration::ZERO, Duration::ZERO);
+            while wire
+                .data
+                .sctp()
+                .is_some_and(|it| it.max_channels().is_none())
+            {
+                let mut there = Vec::new();
+                wire.data.poll_transmit(wire.now, ON, 1200, &mut there);
+                wire.peer.handle_packet(wire.now, &there);
+                let packet = wire.next_of_peer();
+                times = timed(&mut wire, &packet, 0);
+            }
+            let open = wire.data.session.stats().opened;
+            assert_eq!(open, u64::from(channels));
+            times
+        },
+    );
+}
