@@ -622,6 +622,101 @@ fn what_was_on_the_way_ends_its_channel() {
     assert_eq!(call.pair.ends[0].state(fast[0]), DataChannelState::Open);
 }
 
+/// Very many channels are carried over one after the other, and one that the application uses meanwhile before its turn: what it lost
+/// is known, and what it asks for is done under the new association.
+#[test]
+fn what_is_used_meanwhile_is_carried_over_first() {
+    let mut call = Call::new(false);
+    let ids = Vec::from_iter((10..210).map(|id| {
+        let init = DataChannelInit {
+            id: Some(id),
+            ..negotiated()
+        };
+        call.pair.open(0, "many", &init)
+    }));
+    call.pair.run(ms(100));
+    let offer = call.stop();
+    let goodbye = Arc::new(Mutex::new(Vec::new()));
+    let kept = goodbye.clone();
+    call.pair.tap = Some(Box::new(move |from, datagram| {
+        let holds = from == End::B && matches!(datagram.first(), Some(20..=63));
+        if holds {
+            kept.lock().unwrap().push(datagram.clone());
+        }
+        !holds
+    }));
+    let path = call.path();
+    call.end_old(true);
+    let [closing, lost, closed, goes_on] = [150, 151, 152, 153].map(|at: usize| ids[at]);
+    let now = call.pair.now;
+    let engine = &mut call.pair.ends[0].engine;
+    engine.send(now, lost, &Message::from("lost")).unwrap();
+    let mut buf = Vec::new();
+    while engine.poll_transmit(now, &mut buf).is_some() {}
+    engine.close_channel(now, closing);
+    for mut datagram in std::mem::take(&mut *goodbye.lock().unwrap()) {
+        engine.handle_datagram(now, path, &mut datagram);
+    }
+    let state = |engine: &Engine, id| engine.channel(id).unwrap().ready_state();
+    assert_eq!(state(engine, ids[0]), DataChannelState::Open);
+    assert_eq!(
+        state(engine, closing),
+        DataChannelState::Closing,
+        "its turn is to come"
+    );
+    assert!(engine.send(now, lost, &Message::from("lost")).is_err());
+    assert_eq!(state(engine, lost), DataChannelState::Closed);
+    engine
+        .send(now, goes_on, &Message::from("goes on"))
+        .unwrap();
+    engine.close_channel(now, closed);
+    while engine.poll_timeout().is_some_and(|at| at <= now) {
+        engine.handle_timeout(now);
+    }
+    assert_eq!(state(engine, closing), DataChannelState::Closed);
+    assert_eq!(
+        state(engine, closed),
+        DataChannelState::Closing,
+        "the peer is to know"
+    );
+    assert_eq!(engine.channel(goes_on).unwrap().unacknowledged(), 7);
+    call.pair.tap = None;
+    call.begin_anew(offer);
+    call.pair.run(SOON);
+    assert_eq!(call.pair.ends[0].state(closed), DataChannelState::Closed);
+    assert_eq!(call.pair.ends[0].state(ids[199]), DataChannelState::Open);
+}
+
+/// The number of a channel that is still to be closed may be used again, as if it had been.
+#[test]
+fn a_number_is_free_though_its_turn_is_to_come() {
+    let mut call = Call::new(false);
+    let init = |id| DataChannelInit {
+        id: Some(id),
+        ..negotiated()
+    };
+    let ids = Vec::from_iter((10..210).map(|id| call.pair.open(0, "many", &init(id))));
+    call.pair.run(ms(100));
+    call.stop();
+    let now = call.pair.now;
+    call.pair.ends[0].engine.close_channel(now, ids[150]);
+    let path = call.path();
+    let kept = Arc::new(Mutex::new(Vec::new()));
+    let goodbye = kept.clone();
+    call.pair.tap = Some(Box::new(move |from, datagram| {
+        if from == End::B {
+            kept.lock().unwrap().push(datagram.clone());
+        }
+        false
+    }));
+    call.end_old(true);
+    let engine = &mut call.pair.ends[0].engine;
+    for mut datagram in std::mem::take(&mut *goodbye.lock().unwrap()) {
+        engine.handle_datagram(now, path, &mut datagram);
+    }
+    assert!(engine.create_data_channel(now, "again", &init(160)).is_ok());
+}
+
 /// Reports of the old association that come late are read for two seconds, beside the new keys.
 #[test]
 fn what_is_late_is_read_under_the_old_keys() {

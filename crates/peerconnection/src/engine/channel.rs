@@ -72,7 +72,6 @@ impl Engine {
     /// Nobody will read from this channel any more, nor ask about it once it is closed.
     pub fn forget_channel(&mut self, now: Instant, channel: ChannelId) {
         self.look_at_stats(now);
-        self.data.bring_over(channel, &mut self.tasks);
         self.data.forget_channel(channel);
         self.data.settle(now, &mut self.tasks);
         self.look_at_stats(now);

@@ -1035,6 +1035,12 @@ fn what_is_used_is_carried_over_at_once() {
         wire.data.bring_over(ids[id], &mut wire.tasks);
     }
     assert_eq!(wire.state(ids[120]), DataChannelState::Closed);
+    assert_eq!(
+        wire.data.buffered_amount(ids[120]),
+        820,
+        "it was left behind"
+    );
+    assert!(wire.data.has_lost(ids[120]));
     wire.sends(ids[160], vec![6; 666]);
     // Its end waits for the turn of all.
     wire.data.bring_over(ids[161], &mut wire.tasks);
