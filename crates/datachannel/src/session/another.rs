@@ -58,9 +58,6 @@ impl Session {
         if let Some(carrying) = &mut self.carrying {
             if is_next {
                 carrying.next = ChannelId(id.0 + 1);
-                while carrying.early.remove(&carrying.next) {
-                    carrying.next.0 += 1;
-                }
             } else {
                 carrying.early.insert(id);
             }

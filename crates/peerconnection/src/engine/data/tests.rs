@@ -624,6 +624,9 @@ fn resets_that_cannot_be_finished_are_kept_once() {
     for round in 0..20 {
         wire.peer_sends(2, BINARY, vec![round; 1000]);
         wire.peer_sends(2, BINARY, vec![round; 20_000]);
+        for _ in 0..12 {
+            wire.peer_sends(2, BINARY, vec![round; 10]);
+        }
         wire.pass(Duration::from_secs(1));
         let _refused = wire.peer.reset_streams(wire.now, &[2]);
         wire.pass(Duration::from_secs(1));
@@ -934,7 +937,9 @@ fn every_kind() -> (Wire, Vec<ChannelId>) {
         wire.peer_sends(stream, BINARY, vec![7; 900 + id]);
         wire.peer_sends(stream, BINARY, vec![8; 900 + id]);
     }
-    wire.peer_sends(600, BINARY, vec![9; 900]);
+    for _ in 0..3 {
+        wire.peer_sends(600, BINARY, vec![9; 900]);
+    }
     wire.pass(Duration::from_millis(300));
     // Nothing of these reaches the peer.
     for id in [7, 50, 120, 300, 302] {
@@ -999,6 +1004,7 @@ fn carrying_over_in_steps_is_as_at_once() {
         let waits = wire.data.open("late", &DataChannelInit::default()).unwrap();
         wire.takes_steps();
         assert!(wire.data.carrying.is_none() && wire.data.poll_timeout().is_none());
+        assert_eq!(wire.data.messages_dropped(), 3, "they were nobody's");
         let mut seen = seen(&mut wire, &ids);
         goes_on(&mut wire, ids[0]);
         assert_eq!(wire.state(waits), DataChannelState::Open);
@@ -1061,6 +1067,90 @@ fn what_is_used_is_carried_over_at_once() {
     assert_eq!(wire.read(ids[150]), None);
 }
 
+/// What takes the place of the other association, or ends all, finds nothing of it; and another that follows has all that came.
+#[test]
+fn carrying_over_is_over_before_anything_else_begins() {
+    type Verb = fn(&mut Wire);
+    let verbs: [(Verb, bool); 4] = [
+        (|it| it.data.renew(it.now, [5; 32], &mut it.tasks), true),
+        (|it| it.data.remove(it.now, &mut it.tasks), true),
+        // W3C's close: nobody reads after it.
+        (|it| it.data.close(it.now), false),
+        (
+            |it| {
+                it.data.another = Some([4; 32]);
+                it.data.leave_keys(it.now, ON, &mut it.tasks);
+                let left = it.data.session.next_left();
+                assert_eq!(left, it.data.session.channels().next(), "it begins anew");
+                it.takes_steps();
+            },
+            true,
+        ),
+    ];
+    for (verb, is_read) in verbs {
+        let (mut wire, ids) = every_kind();
+        wire.peer_aborts();
+        wire.data.settle(wire.now, &mut wire.tasks);
+        assert!(wire.data.carrying.is_some());
+        verb(&mut wire);
+        assert!(wire.data.carrying.is_none());
+        assert!(wire.data.has_lost(ids[120]));
+        let read = wire.read(ids[250]).map(|it| it.len());
+        assert_eq!(read, is_read.then_some(1150));
+    }
+}
+
+/// What was set for a channel is set for its stream in the other association.
+#[test]
+fn a_threshold_is_carried_over() {
+    let (mut wire, ids) = every_kind();
+    wire.data.set_threshold(ids[160], 500);
+    wire.peer_aborts();
+    wire.data.settle(wire.now, &mut wire.tasks);
+    wire.takes_steps();
+    wire.sends(ids[160], vec![6; 400]);
+    wire.sends(ids[161], vec![6; 400]);
+    goes_on(&mut wire, ids[1]);
+    assert_eq!(wire.told(ids[160]).len(), 0, "it was below all the time");
+    assert!(matches!(
+        wire.told(ids[161])[..],
+        [ChannelEvent::BufferedAmountLow]
+    ));
+}
+
+/// Announcements that have no effect stand before what the application can read, and are passed over while its channel ends.
+#[test]
+fn what_stands_behind_announcements_is_read() {
+    let mut wire = Wire::new(&Settings::default());
+    let ids: Vec<_> = (0..500).map(|id| wire.opens(Some(id), "")).collect();
+    wire.tasks.set_unread(1024);
+    for _ in 0..12 {
+        wire.peer_opens(450);
+    }
+    wire.peer_sends(450, BINARY, vec![7; 900]);
+    wire.pass(Duration::from_millis(300));
+    wire.peer_aborts();
+    wire.data.settle(wire.now, &mut wire.tasks);
+    assert!(wire.data.ending.is_some());
+    assert_eq!(wire.read(ids[450]), Some(Message::from(vec![7; 900])));
+}
+
+/// Streams whose time is over are given up one after the other.
+#[test]
+fn streams_are_given_up_one_by_one() {
+    let mut wire = Wire::new(&Settings::default());
+    for stream in [10, 12, 14] {
+        wire.peer_sends(stream, BINARY, vec![7; 900]);
+    }
+    wire.pass(Duration::from_secs(9));
+    wire.now += Duration::from_secs(2);
+    wire.data.handle_timeout(wire.now);
+    assert_eq!(wire.data.messages_dropped(), 1);
+    assert!(wire.data.poll_timeout().is_some_and(|at| at <= wire.now));
+    wire.takes_steps();
+    assert_eq!(wire.data.messages_dropped(), 3);
+}
+
 /// The other association ends before all are carried over: they end with it, and what is known of them is what it was.
 #[test]
 fn what_is_left_ends_with_the_other_association() {
@@ -1073,7 +1163,9 @@ fn what_is_left_ends_with_the_other_association() {
     wire.data.ended_by_peer(&mut wire.tasks);
     assert!(wire.data.ending.is_some() && wire.data.carrying.is_some());
     assert_eq!(wire.read(ids[250]).map(|it| it.len()), Some(1150));
+    wire.data.bring_over(ids[120], &mut wire.tasks);
     wire.takes_steps();
+    assert_eq!(wire.data.buffered_amount(ids[120]), 820);
     assert!(wire.data.ending.is_none() && wire.data.carrying.is_none());
     assert!(
         ids.iter()
@@ -1168,6 +1260,13 @@ fn a_restart_ends_channels_beside_another_association() {
     wire.data.another = Some([3; 32]);
     wire.data.leave_keys(wire.now, ON, &mut wire.tasks);
     assert!(wire.data.ending.is_some() && wire.data.another.is_none());
+    wire.data.connect(wire.now, None, true);
+    let state = wire.data.live_ref().map(sctp::Association::state);
+    assert_eq!(
+        state,
+        Some(sctp::State::CookieWait),
+        "we need not wait for the peer"
+    );
     goes_on(&mut wire, newer);
     assert!(wire.data.ending.is_none() && wire.data.carrying.is_none());
     let closed = |id: &ChannelId| wire.state(*id) == DataChannelState::Closed;
