@@ -115,9 +115,12 @@ impl Data {
     pub(super) fn settle(&mut self, now: Instant, tasks: &mut Tasks) {
         self.backlog.more = None;
         for _ in 0..STEP {
-            self.pass_down(now);
+            let passes = self.pass_down(now);
             // What a channel is comes before what was sent on it.
             self.tell_all(None, tasks);
+            if passes {
+                continue;
+            }
             // What came after an end or a restart waits until all of it are told.
             if self.ending.is_some() {
                 self.take_steps(tasks);

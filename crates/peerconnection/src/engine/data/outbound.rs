@@ -51,17 +51,17 @@ impl Data {
         pass(now, association, outgoing).map_err(not_taken)
     }
 
-    /// Announcements, acknowledgements and resets, before anything that follows them.
-    pub(super) fn pass_down(&mut self, now: Instant) {
+    /// The next announcement, acknowledgement or reset, before anything that follows it. False when there is none, or no room.
+    pub(super) fn pass_down(&mut self, now: Instant) -> bool {
         let sctp = self.sctp.as_mut();
         let Some(association) = sctp.and_then(|it| it.association.as_mut()) else {
-            return;
+            return false;
         };
-        while let Some((stream, length)) = self.session.peek_send() {
+        if let Some((stream, length)) = self.session.peek_send() {
             match association.room(stream, length) {
                 Err(sctp::Error::BufferFull) => {
                     association.announce_room();
-                    return;
+                    return false;
                 }
                 // [6.2-23]
                 Err(sctp::Error::MessageTooLarge { .. }) => self.session.refuse_send(),
@@ -74,13 +74,16 @@ impl Data {
                     }
                 }
             }
+            return true;
         }
-        while let Some(stream) = self.session.poll_reset() {
-            if association.reset_streams(now, &[stream]).is_err() {
-                // A peer without RFC 6525 cannot reset: our side is done as far as it can be.
-                self.session.handle_outgoing_reset(stream);
-            }
+        let Some(stream) = self.session.poll_reset() else {
+            return false;
+        };
+        if association.reset_streams(now, &[stream]).is_err() {
+            // A peer without RFC 6525 cannot reset: our side is done as far as it can be.
+            self.session.handle_outgoing_reset(stream);
         }
+        true
     }
 }
 
