@@ -299,7 +299,8 @@ impl Sender {
     }
 }
 
-/// A shorter piece is not cut to fill a packet. Nearly every packet is full then, and the system takes as one only what is equally long.
-const MIN_PIECE: usize = 4;
+/// A piece that is shorter than what stands before it is not cut to fill a packet. Nearly every packet is full all the same, and the
+/// system takes as one only what is equally long.
+const MIN_PIECE: usize = 16;
 /// Pieces in a packet: a peer of ours looks at no more chunks, some of which are others.
 const MOST_CHUNKS: usize = MAX_CHUNKS - 32;
