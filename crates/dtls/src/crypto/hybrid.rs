@@ -1,6 +1,8 @@
 //! X25519MLKEM768: an agreement that holds while either of its halves does. The post-quantum half comes
 //! first on the wire and in the secret.
 
+use std::sync::Arc;
+
 use libcrux_ml_kem::mlkem768::{self, MlKem768Ciphertext, MlKem768PrivateKey, MlKem768PublicKey};
 use ring::rand::SecureRandom;
 use zeroize::{Zeroize, Zeroizing};
@@ -13,7 +15,7 @@ use crate::crypto::{
 /// The client's half.
 pub(crate) struct HybridShare {
     post_quantum: DecapsulationKey,
-    classic: KeyShare,
+    classic: Arc<KeyShare>,
     public: Vec<u8>,
 }
 
@@ -21,12 +23,11 @@ pub(crate) struct HybridShare {
 struct DecapsulationKey(MlKem768PrivateKey);
 
 impl HybridShare {
-    /// A fresh pair of key pairs; `None` when the system has no randomness.
-    pub(crate) fn generate() -> Option<Self> {
+    /// A fresh key pair beside one of X25519; `None` when the system has no randomness.
+    pub(crate) fn generate(classic: Arc<KeyShare>) -> Option<Self> {
         let seed = random::<64>()?;
         let (private, key) = mlkem768::generate_key_pair(*seed).into_parts();
         let post_quantum = DecapsulationKey(private);
-        let classic = KeyShare::generate(Group::X25519)?;
         let public = [key.as_ref(), classic.public()].concat();
         Some(Self {
             post_quantum,
@@ -39,14 +40,18 @@ impl HybridShare {
         &self.public
     }
 
-    /// The shared secret with a server's half. `None` when that has another length, or its classic part
-    /// is of low order.
+    pub(crate) fn classic(&self) -> &Arc<KeyShare> {
+        &self.classic
+    }
+
+    /// The shared secret with a server's half. `None` when that has another length, its classic part is of low order, or
+    /// another share has our classic key pair still.
     pub(crate) fn agree(self, server: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         let (ciphertext, classic) = server.split_at_checked(CIPHERTEXT_LEN)?;
         let ciphertext = MlKem768Ciphertext::try_from(ciphertext).ok()?;
         let post_quantum = mlkem768::decapsulate(&self.post_quantum.0, &ciphertext);
         let post_quantum = Zeroizing::new(post_quantum);
-        let classic = self.classic.agree(classic)?;
+        let classic = Arc::into_inner(self.classic)?.agree(classic)?;
         Some(join(&post_quantum[..], &classic))
     }
 }
@@ -91,22 +96,26 @@ const CIPHERTEXT_LEN: usize = 1088;
 mod tests {
     use super::*;
 
+    fn generate() -> Option<HybridShare> {
+        HybridShare::generate(Arc::new(KeyShare::generate(Group::X25519)?))
+    }
+
     #[test]
     fn both_sides_agree_on_64_bytes() {
-        let client = HybridShare::generate().unwrap();
+        let client = generate().unwrap();
         assert_eq!(client.public().len(), 1216);
         let (server, theirs) = answer(client.public()).unwrap();
         assert_eq!(server.len(), 1120);
         let ours = client.agree(&server).unwrap();
         assert_eq!((ours.len(), &ours), (64, &theirs));
-        let again = HybridShare::generate().unwrap();
+        let again = generate().unwrap();
         let (other, secret) = answer(again.public()).unwrap();
         assert!(other != server && secret != theirs);
     }
 
     #[test]
     fn malformed_halves_are_refused() {
-        let client = HybridShare::generate().unwrap();
+        let client = generate().unwrap();
         let good = client.public().to_vec();
         // FIPS 203 §7.2: a coefficient that is not below the modulus.
         let mut large = good.clone();
@@ -122,7 +131,7 @@ mod tests {
         let mut low_order = server.clone();
         low_order[1088..].fill(0);
         for bad in [&low_order[..], &server[1..], &[]] {
-            assert!(HybridShare::generate().unwrap().agree(bad).is_none());
+            assert!(generate().unwrap().agree(bad).is_none());
         }
     }
 }

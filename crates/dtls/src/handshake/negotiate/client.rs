@@ -92,7 +92,8 @@ pub(in crate::handshake) fn start(work: &mut Work<'_>) -> Option<ExpectServerHel
     if speaks(work.config, Version::Dtls13) {
         let groups = work.config.groups_of(Version::Dtls13);
         for group in groups.take(FIRST_SHARES) {
-            step.shares.push(Share::generate(group)?);
+            let share = Share::generate(group, &step.shares)?;
+            step.shares.push(share);
         }
     }
     work.outgoing.begin(Ends::Answer, None);
@@ -417,7 +418,8 @@ impl ExpectServerHello {
             Accepted::Retry(retry) => {
                 let shares = match retry.group {
                     Some(group) => {
-                        self.shares.push(Share::generate(group).ok_or(internal)?);
+                        self.shares
+                            .push(Share::generate(group, &[]).ok_or(internal)?);
                         vec![self.shares.len() - 1]
                     }
                     None => {
@@ -446,7 +448,12 @@ impl ExpectServerHello {
             } => {
                 self.transcribe(work, hello, negotiated.suite)
                     .ok_or(internal)?;
-                let share = self.shares.into_iter().nth(share).ok_or(internal)?;
+                if share >= self.shares.len() {
+                    return Err(internal);
+                }
+                let share = self.shares.swap_remove(share);
+                // Those that are not answered, with which it may have its key pair in common.
+                self.shares.clear();
                 let group = share.group();
                 let shared = share.agree(&exchange);
                 let shared = shared.ok_or(Fault::new(AlertDescription::ILLEGAL_PARAMETER))?;
