@@ -74,7 +74,7 @@ impl Data {
     pub(super) fn take_steps(&mut self, tasks: &mut Tasks) {
         for _ in 0..CLOSED {
             if !self.go_on_ending(tasks) {
-                if !self.is_holding() {
+                if !self.lets_go() {
                     self.conclude(tasks);
                 }
                 return;
@@ -118,8 +118,8 @@ impl Data {
         true
     }
 
-    /// The association is over, and holds something still of which a step is dropped now.
-    fn is_holding(&mut self) -> bool {
+    /// Drops a step of what the association holds that is over. False when nothing is left.
+    fn lets_go(&mut self) -> bool {
         let is_over = self.ending.as_ref().is_some_and(|it| it.over.is_some());
         is_over && self.live().is_some_and(sctp::Association::let_go)
     }

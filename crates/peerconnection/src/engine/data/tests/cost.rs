@@ -61,6 +61,18 @@ fn unread(messages: u32) -> (Wire, ChannelId) {
     (wire, id)
 }
 
+/// A packet that ends such a channel, or its association: all can be read still, and moves so many messages a step at most.
+fn beside_unread(name: &str, most: u32, packet: fn(&mut Wire) -> Vec<u8>) {
+    stays(name, 1000, |messages| {
+        let (mut wire, id) = unread(messages);
+        let packet = packet(&mut wire);
+        let times = timed(&mut wire, &packet, messages / most);
+        let read = std::iter::from_fn(|| wire.read(id)).count();
+        assert_eq!(read, messages as usize);
+        times
+    });
+}
+
 #[test]
 fn an_abort() {
     stays("an ABORT beside channels", 300, |channels| {
@@ -68,14 +80,7 @@ fn an_abort() {
         let abort = wire.abort();
         timed(&mut wire, &abort, channels / over::CLOSED as u32)
     });
-    stays("an ABORT beside what nobody read", 1000, |messages| {
-        let (mut wire, id) = unread(messages);
-        let abort = wire.abort();
-        let times = timed(&mut wire, &abort, messages / 100);
-        let read = std::iter::from_fn(|| wire.read(id)).count();
-        assert_eq!(read, messages as usize);
-        times
-    });
+    beside_unread("an ABORT beside what nobody read", 100, Wire::abort);
 }
 
 #[test]
@@ -92,27 +97,17 @@ fn carrying_channels_over() {
         assert_eq!(wire.data.session.channels().count(), 0, "all have lost");
         times
     });
-    stays("carrying over what nobody read", 1000, |messages| {
-        let (mut wire, id) = unread(messages);
+    beside_unread("carrying over what nobody read", 100, |wire| {
         wire.data.another = Some([3; 32]);
-        let abort = wire.abort();
-        let times = timed(&mut wire, &abort, messages / 100);
-        let read = std::iter::from_fn(|| wire.read(id)).count();
-        assert_eq!(read, messages as usize);
-        times
+        wire.abort()
     });
 }
 
 #[test]
 fn a_reset_beside_what_nobody_read() {
-    stays("a reset beside what nobody read", 1000, |messages| {
-        let (mut wire, id) = unread(messages);
+    beside_unread("a reset beside what nobody read", 1000, |wire| {
         wire.peer.reset_streams(wire.now, &[6]).unwrap();
-        let reset = wire.next_of_peer();
-        let times = timed(&mut wire, &reset, messages / 1000);
-        let read = std::iter::from_fn(|| wire.read(id)).count();
-        assert_eq!(read, messages as usize);
-        times
+        wire.next_of_peer()
     });
 }
 
