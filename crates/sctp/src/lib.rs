@@ -3,6 +3,7 @@
 
 mod account;
 mod association;
+mod blocks;
 mod config;
 mod connect;
 mod control;

@@ -165,6 +165,51 @@ fn what_is_over_is_let_go_in_steps() {
     }
 }
 
+/// What grows with each packet grows a little with each: none of very many costs more than another.
+#[test]
+fn tables_grow_in_steps() {
+    type Make = fn(Config) -> Victim;
+    type Step = fn(&mut Victim, u32);
+    let grows: [(&str, Make, Step); 2] = [
+        ("what nobody read", Victim::new, |v, number| {
+            let (tsn, ssn) = (v.tsn.advanced(number), number as u16);
+            v.put(|buf| data(buf, tsn, WHOLE, (1, ssn), b"x"));
+        }),
+        ("what is under way", Victim::sending, |v, number| {
+            v.pair.say(0, (number % 7) as u16, b"x");
+            v.pair.now += Duration::from_micros(10);
+            let now = v.pair.now;
+            v.pair.ends[0].handle_timeout(now);
+        }),
+    ];
+    for (what, victim, step) in grows {
+        let mut least = Vec::new();
+        for _ in 0..5 {
+            let mut victim = victim(Config::default());
+            let took = (0..10 * MUCH as u32).map(|number| {
+                let start = Instant::now();
+                step(&mut victim, number);
+                drain(&mut victim);
+                start.elapsed()
+            });
+            let took = Vec::from_iter(took);
+            // The machine does something else now and then, but not at the same packet each time.
+            least.resize(took.len(), Duration::MAX);
+            least
+                .iter_mut()
+                .zip(took)
+                .for_each(|(least, it)| *least = it.min(*least));
+        }
+        let worst = least.iter().max().copied().unwrap_or_default();
+        println!("{what}, one more of {}: {worst:?} at most", least.len());
+        let limit = Duration::from_micros(50);
+        assert!(
+            cfg!(debug_assertions) || worst <= limit,
+            "{what}: {worst:?}"
+        );
+    }
+}
+
 /// Does what is to be done at once: how long a long step took, of which one in ten may have been disturbed.
 fn steps(victim: &mut Victim) -> Duration {
     let now = victim.pair.now;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::reassembly::{Completed, Payload};
-use crate::{Message, Mid, Ssn, StreamId, account::Account};
+use crate::{Message, Mid, Ssn, StreamId, account::Account, blocks};
 
 /// What has come for each stream. A stream with nothing to read and nothing waiting has no entry: its next number is
 /// four bytes in a table of pages.
@@ -35,7 +35,7 @@ pub(crate) enum Number {
 /// The receiving side of a stream.
 #[derive(Debug, Default)]
 struct Incoming {
-    ready: VecDeque<Item>,
+    ready: blocks::Queue<Item>,
     /// `Readable` was said, and `read` has not returned `None` since.
     announced: bool,
 }
@@ -360,7 +360,7 @@ impl Inbox {
 
     /// Compares the account with what it counts.
     pub(crate) fn check(&self) {
-        let ready = self.streams.values().flat_map(|stream| &stream.ready);
+        let ready = self.streams.values().flat_map(|stream| stream.ready.iter());
         let ready = ready.filter_map(|item| match item {
             Item::Message(message) => Some(message),
             Item::Reset => None,

@@ -1,8 +1,8 @@
 //! Packets with data: when each left, and what of it is still under way.
 
-use std::{collections::VecDeque, time::Instant};
+use std::time::Instant;
 
-use crate::serial::Seq;
+use crate::{blocks, serial::Seq};
 
 /// The number of a packet with data. Numbers never repeat and are the only order of sending: packets of one batch have
 /// the same instant.
@@ -43,26 +43,30 @@ pub(crate) struct Run {
 pub(crate) struct Packets {
     /// The number of the first record.
     base: PacketNo,
-    records: VecDeque<Flown>,
-    runs: VecDeque<Run>,
+    records: blocks::Queue<Flown>,
+    /// How many of them have something in flight.
+    live: usize,
+    /// Those that were looked at and kept, as something of their packets is in flight, and those behind them.
+    kept: blocks::Queue<Run>,
+    runs: blocks::Queue<Run>,
     /// Runs that left before those, of which the last SACK could not say anything.
-    unsaid: VecDeque<Run>,
+    unsaid: blocks::Queue<Run>,
     /// Those of them that are on their way back, and whether all are there.
-    returning: VecDeque<Run>,
+    returning: blocks::Queue<Run>,
     returns: bool,
-    compact_at: usize,
 }
 
 impl Packets {
     pub(crate) fn new() -> Self {
         Self {
             base: 1,
-            records: VecDeque::new(),
-            runs: VecDeque::new(),
-            unsaid: VecDeque::new(),
-            returning: VecDeque::new(),
+            records: blocks::Queue::new(),
+            live: 0,
+            kept: blocks::Queue::new(),
+            runs: blocks::Queue::new(),
+            unsaid: blocks::Queue::new(),
+            returning: blocks::Queue::new(),
             returns: false,
-            compact_at: MIN_COMPACT,
         }
     }
 
@@ -110,6 +114,7 @@ impl Packets {
     pub(crate) fn add(&mut self, seq: Seq) {
         let packet = self.next() - 1;
         if let Some(record) = self.records.back_mut() {
+            self.live += usize::from(record.live == 0);
             record.live = record.live.saturating_add(1);
         }
         if let Some(run) = self.runs.back_mut()
@@ -119,20 +124,28 @@ impl Packets {
             run.count += 1;
             return;
         }
-        if self.runs.len() >= self.compact_at {
-            let (base, records) = (self.base, &self.records);
-            let live = |run: &Run| {
-                let index = run.packet.checked_sub(base).map(|index| index as usize);
-                index.is_some_and(|index| records.get(index).is_some_and(|it| it.live > 0))
-            };
-            self.runs.retain(live);
-            self.compact_at = (self.runs.len() * 2).max(MIN_COMPACT);
-        }
+        self.compact();
         self.runs.push_back(Run {
             packet,
             first: seq,
             count: 1,
         });
+    }
+
+    /// Where most of the runs are over, behind one that is not, a few are looked at with each that comes, and those that are over go.
+    fn compact(&mut self) {
+        if self.kept.len() + self.runs.len() < MIN_COMPACT + 2 * self.live {
+            return;
+        }
+        for _ in 0..COMPACTED {
+            let Some(run) = self.runs.pop_front() else {
+                std::mem::swap(&mut self.runs, &mut self.kept);
+                return;
+            };
+            if self.get(run.packet).is_some_and(|it| it.live > 0) {
+                self.kept.push_back(run);
+            }
+        }
     }
 
     /// A chunk of this packet is not in flight any more.
@@ -141,6 +154,7 @@ impl Packets {
         if let Some(record) = index.and_then(|index| self.records.get_mut(index)) {
             debug_assert!(record.live > 0, "packet {packet}");
             record.live = record.live.saturating_sub(1);
+            self.live -= usize::from(record.live == 0);
         }
         self.forget_done(&mut { MOST_DONE });
     }
@@ -160,19 +174,26 @@ impl Packets {
 
     /// The chunks of the packet that left first and may have something in flight.
     pub(crate) fn first_run(&self) -> Option<Run> {
-        self.runs.front().copied()
+        self.kept.front().or(self.runs.front()).copied()
     }
 
     pub(crate) fn drop_first_run(&mut self) {
-        self.runs.pop_front();
+        self.first_runs().pop_front();
+    }
+
+    /// Where the first run stands.
+    fn first_runs(&mut self) -> &mut blocks::Queue<Run> {
+        match self.kept.is_empty() {
+            true => &mut self.runs,
+            false => &mut self.kept,
+        }
     }
 
     /// Puts the first run aside if it lies beyond what the last SACK could say something of.
     pub(crate) fn put_aside(&mut self, horizon: Option<Seq>) -> bool {
-        let beyond = |run: &mut Run| horizon.is_some_and(|it| run.first > it);
-        let run = self.runs.pop_front_if(beyond);
-        self.unsaid.extend(run);
-        run.is_some()
+        let beyond = |run: &Run| horizon.is_some_and(|it| run.first > it);
+        let run = self.first_runs().pop_front_if(beyond);
+        run.map(|run| self.unsaid.push_back(run)).is_some()
     }
 
     /// What was put aside and lies within `horizon` is looked at before all else. False if that was more than there is `left`.
@@ -181,7 +202,7 @@ impl Packets {
         loop {
             while !self.returns
                 && *left > 0
-                && let Some(run) = self.unsaid.pop_front_if(|run| within(run))
+                && let Some(run) = self.unsaid.pop_front_if(within)
             {
                 *left -= 1;
                 self.returning.push_back(run);
@@ -195,7 +216,7 @@ impl Packets {
                 && let Some(run) = self.returning.pop_back()
             {
                 *left -= 1;
-                self.runs.push_front(run);
+                self.first_runs().push_front(run);
             }
             if !self.returning.is_empty() {
                 return false;
@@ -206,24 +227,81 @@ impl Packets {
 
     /// The newest packet with something in flight, and its chunks.
     pub(crate) fn newest(&self) -> Option<(PacketNo, impl Iterator<Item = Run> + '_)> {
-        let back = self.records.iter().rposition(|record| record.live > 0)?;
+        let behind = self.records.iter().rev();
+        let behind = behind.take_while(|record| record.live == 0).count();
+        let back = self.records.len().checked_sub(behind + 1)?;
         let packet = self.base + back as u64;
-        let runs = self
-            .runs
-            .iter()
-            .rev()
-            .skip_while(move |run| run.packet > packet);
+        let runs = self.kept.iter().chain(self.runs.iter()).rev();
+        let runs = runs.skip_while(move |run| run.packet > packet);
         Some((
             packet,
             runs.take_while(move |run| run.packet == packet).copied(),
         ))
     }
 
-    pub(crate) fn live(&self) -> usize {
+    /// Drops the last of each of what there is. False if there is nothing.
+    pub(crate) fn pop_back(&mut self) -> bool {
+        let record = self.records.pop_back().is_some();
+        let runs = [&mut self.kept, &mut self.runs];
+        let aside = [&mut self.unsaid, &mut self.returning];
+        let lists = runs.into_iter().chain(aside);
+        lists.fold(record, |any, list| any | list.pop_back().is_some())
+    }
+
+    pub(crate) fn live_chunks(&self) -> usize {
         self.records.iter().map(|it| usize::from(it.live)).sum()
     }
 }
 
+/// Fewer runs than that, and two for each packet with something in flight, are left alone.
 const MIN_COMPACT: usize = 64;
+const COMPACTED: usize = 4;
 /// So many packets are forgotten with one chunk.
 const MOST_DONE: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #![proptest_config(oxirtc_netsim::cases(200))]
+
+        /// Whatever becomes of them, runs stay in the order of sending, and no more are kept than the packets in flight need.
+        #[test]
+        fn runs_stay_in_order_and_few(steps in proptest::collection::vec((0u8..4, 1u64..400), 1..30)) {
+            let now = oxirtc_netsim::epoch();
+            let mut packets = Packets::new();
+            let mut live = std::collections::BTreeSet::new();
+            let mut most = 0;
+            for (step, count) in steps {
+                for _ in 0..count {
+                    if step < 2 {
+                        let packet = packets.open(now, Kind::Data);
+                        packets.add(Seq(packet));
+                        live.insert(packet);
+                    } else {
+                        // The first, or those behind it.
+                        let nth = if step == 2 { 0 } else { live.len() / 2 };
+                        let Some(packet) = live.iter().nth(nth).copied() else {
+                            break;
+                        };
+                        live.remove(&packet);
+                        packets.done(packet);
+                    }
+                    most = most.max(live.len());
+                }
+                let kept = packets.kept.iter().chain(packets.runs.iter());
+                let kept = Vec::from_iter(kept.map(|run| run.packet));
+                prop_assert!(kept.is_sorted());
+                let flying = kept.iter().filter(|packet| live.contains(packet));
+                prop_assert!(flying.eq(&live));
+                prop_assert!(kept.len() <= MIN_COMPACT + 3 * most, "{} for {most}", kept.len());
+                let newest = packets.newest().map(|(packet, runs)| (packet, runs.count()));
+                prop_assert_eq!(newest, live.last().map(|packet| (*packet, 1)));
+            }
+            prop_assert_eq!(packets.live, live.len());
+        }
+    }
+}

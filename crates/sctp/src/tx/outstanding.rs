@@ -5,12 +5,11 @@ mod check;
 mod leaving;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet},
     time::Instant,
 };
 
 use bytes::Bytes;
-use slab::Slab;
 
 use super::{
     effort,
@@ -20,6 +19,7 @@ use super::{
 use crate::{
     Mid, Ssn, StreamId, Tsn,
     account::Account,
+    blocks,
     packet::{Data, IData},
     serial::Seq,
 };
@@ -82,7 +82,7 @@ struct Message {
 pub(crate) struct Outstanding {
     /// The number of the first chunk in the list.
     base: Seq,
-    chunks: VecDeque<Sent>,
+    chunks: blocks::Queue<Sent>,
     pub(crate) packets: Packets,
     /// What is acknowledged beyond the cumulative TSN: first and last of each range, never touching.
     gaps: BTreeMap<Seq, Seq>,
@@ -95,9 +95,9 @@ pub(crate) struct Outstanding {
     lost: BTreeSet<Seq>,
     /// What was sent again after its loss had been blamed on the path, and the packet that was lost: once for each time.
     resent: BTreeSet<(Seq, PacketNo)>,
-    messages: Slab<Message>,
+    messages: blocks::Table<Message>,
     /// Messages that are given up in steps: the key of each, its generation, and the chunk to go on with.
-    leaving: VecDeque<(u32, u32, Option<Seq>)>,
+    leaving: blocks::Queue<(u32, u32, Option<Seq>)>,
     generation: u32,
     /// When messages that have begun, and are not given up, end their life.
     expiries: BTreeSet<(Instant, u32)>,
@@ -124,7 +124,7 @@ impl Outstanding {
     pub(crate) fn new(initial: Tsn) -> Self {
         Self {
             base: Seq::first(initial),
-            chunks: VecDeque::new(),
+            chunks: blocks::Queue::new(),
             packets: Packets::new(),
             gaps: BTreeMap::new(),
             reneged: 0,
@@ -133,8 +133,8 @@ impl Outstanding {
             interleaved: false,
             lost: BTreeSet::new(),
             resent: BTreeSet::new(),
-            messages: Slab::new(),
-            leaving: VecDeque::new(),
+            messages: blocks::Table::new(),
+            leaving: blocks::Queue::new(),
             generation: 0,
             expiries: BTreeSet::new(),
         }
@@ -243,7 +243,7 @@ impl Outstanding {
             abandoned: false,
             generation: self.generation,
         });
-        let key = u32::try_from(key).ok()?;
+        let key = u32::try_from(key?).ok()?;
         if let Some(at) = cut.limit.expires {
             self.expiries.insert((at, key));
         }
@@ -469,11 +469,22 @@ impl Outstanding {
     pub(crate) fn go_on_dropping(&mut self, left: &mut usize) -> bool {
         while *left > 0 {
             *left = left.saturating_sub(effort::LOST);
-            let chunk = self.chunks.pop_back().is_some();
-            let range = self.gaps.pop_first().is_some() | self.lost.pop_first().is_some();
-            if !chunk && !range && self.resent.pop_first().is_none() {
+            let lists = [
+                self.chunks.pop_back().is_some(),
+                self.packets.pop_back(),
+                self.leaving.pop_back().is_some(),
+                self.gaps.pop_first().is_some(),
+                self.lost.pop_first().is_some(),
+                self.resent.pop_first().is_some(),
+                self.expiries.pop_first().is_some(),
+            ];
+            if lists.contains(&true) {
+                continue;
+            }
+            if !self.messages.drop_block() {
                 return true;
             }
+            *left = left.saturating_sub(effort::BLOCK);
         }
         false
     }

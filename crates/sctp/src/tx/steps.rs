@@ -126,7 +126,6 @@ impl Sender {
         if let Some(before) = self.before.front_mut()
             && before.go_on_dropping(&mut self.left)
         {
-            // Its tables are large, and go one at a time.
             self.before.pop_front();
         }
         self.queue.go_on_dropping(&mut self.left);

@@ -1,11 +1,8 @@
 //! How fast a path delivers (draft-ietf-ccwg-bbr), measured by packet.
 
-use std::{
-    collections::VecDeque,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use crate::tx::flown::PacketNo;
+use crate::{blocks, tx::flown::PacketNo};
 
 /// What was delivered so far, and how that stood when each packet left.
 #[derive(Debug)]
@@ -17,7 +14,7 @@ pub(crate) struct Rates {
     /// Samples of packets before this mark of `delivered` say what the application sent, not what the path bears.
     app_limited: u64,
     base: PacketNo,
-    records: VecDeque<Record>,
+    records: blocks::Queue<Record>,
 }
 
 /// How things stood when a packet left.
@@ -76,7 +73,7 @@ impl Rates {
             lost: 0,
             app_limited: 0,
             base: next,
-            records: VecDeque::new(),
+            records: blocks::Queue::new(),
         }
     }
 
@@ -150,11 +147,9 @@ impl Rates {
 
     /// Packets before this one have nothing in flight.
     pub(crate) fn forget(&mut self, oldest: PacketNo) {
-        let gone = oldest.saturating_sub(self.base);
-        let gone = usize::try_from(gone).unwrap_or(usize::MAX);
-        let gone = gone.min(self.records.len());
-        self.records.drain(..gone);
-        self.base += gone as u64;
+        while self.base < oldest && self.records.pop_front().is_some() {
+            self.base += 1;
+        }
     }
 
     fn get(&self, packet: PacketNo) -> Option<Record> {

@@ -362,9 +362,11 @@ impl Outstanding {
             *left = left.saturating_sub(effort::RANGE);
             self.gaps.pop_first();
         }
-        let skipped = usize::try_from(from.since(self.base)).unwrap_or(0);
-        let chunks = self.chunks.iter_mut().enumerate().skip(skipped);
-        for (index, chunk) in chunks {
+        let first = usize::try_from(from.since(self.base)).unwrap_or(0);
+        for index in first..self.chunks.len() {
+            let Some(chunk) = self.chunks.get_mut(index) else {
+                break;
+            };
             let seq = self.base.plus(index as u64);
             if *left == 0 {
                 self.taken_back = Some(seq);

@@ -21,7 +21,7 @@ impl Outstanding {
     pub(crate) fn check(&self) {
         let mut flight = Flight::default();
         let (mut live, mut lost, mut acknowledged) = (0, 0, 0);
-        for (seq, chunk) in (self.base.0..).map(Seq).zip(&self.chunks) {
+        for (seq, chunk) in (self.base.0..).map(Seq).zip(self.chunks.iter()) {
             match chunk.fate {
                 Fate::InFlight => {
                     flight.add(chunk.payload.len(), self.size(chunk.payload.len()));
@@ -46,10 +46,10 @@ impl Outstanding {
                 }
                 Fate::Abandoned => assert!(chunk.released, "what is given up is in no account"),
             }
-            assert!(self.messages.contains(chunk.message as usize));
+            assert!(self.messages.get(chunk.message as usize).is_some());
         }
         assert_eq!(self.flight, flight, "what is in flight");
-        assert_eq!(self.packets.live(), live, "chunks of packets");
+        assert_eq!(self.packets.live_chunks(), live, "chunks of packets");
         assert_eq!(self.lost.len(), lost, "what is lost");
         let mut covered = 0;
         let mut previous: Option<Seq> = None;

@@ -1,10 +1,10 @@
 //! The sending side of a stream, and the messages that wait on it.
 
-use std::{collections::VecDeque, time::Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 
-use crate::account::Account;
+use crate::{account::Account, blocks};
 
 /// When a message is given up (RFC 7496).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +54,7 @@ pub(super) struct Begun {
 /// The sending side of a stream.
 #[derive(Debug)]
 pub(super) struct Outgoing {
-    pub(super) messages: VecDeque<Queued>,
+    pub(super) messages: blocks::Queue<Queued>,
     /// Of the first of them, if a piece of it has left.
     pub(super) begun: Option<Begun>,
     /// The next numbers of ordered and of unordered messages.
@@ -108,7 +108,7 @@ impl Outgoing {
 impl Default for Outgoing {
     fn default() -> Self {
         Self {
-            messages: VecDeque::new(),
+            messages: blocks::Queue::new(),
             begun: None,
             next_ordered: 0,
             next_unordered: 0,
