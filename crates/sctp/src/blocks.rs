@@ -5,123 +5,168 @@ use std::collections::VecDeque;
 
 use slab::Slab;
 
-/// A queue whose entries are found by their place. Very many are short, so an empty one is little more than a queue in one piece.
+/// A queue whose entries are found by their place. Very many are short, so an empty one is small.
 #[derive(Debug)]
 pub(crate) struct Queue<T> {
-    /// What is first, as far as it goes: all there is, mostly.
+    /// Empty only if all is.
     first: VecDeque<T>,
-    /// The blocks behind it: all but the last are full, and none is empty.
-    #[expect(clippy::box_collection, reason = "most queues have none")]
-    more: Option<Box<VecDeque<VecDeque<T>>>>,
+    /// Empty only if nothing is behind the first.
+    last: VecDeque<T>,
+    between: Option<Box<Between<T>>>,
+}
+
+/// The blocks between the first and the last.
+#[derive(Debug)]
+struct Between<T> {
+    full: VecDeque<VecDeque<T>>,
+    /// Room that was used before.
+    empty: Vec<VecDeque<T>>,
 }
 
 impl<T> Queue<T> {
     pub(crate) const fn new() -> Self {
         Self {
             first: VecDeque::new(),
-            more: None,
+            last: VecDeque::new(),
+            between: None,
         }
     }
 
-    fn more(&self) -> Option<(&VecDeque<VecDeque<T>>, &VecDeque<T>)> {
-        let more = self.more.as_deref()?;
-        more.back().map(|last| (more, last))
-    }
-
+    #[inline]
     pub(crate) fn len(&self) -> usize {
-        let behind = self.more();
-        let behind = behind.map_or(0, |(more, last)| (more.len() - 1) * BLOCK + last.len());
-        self.first.len() + behind
+        let between = self.between.as_ref().map_or(0, |it| it.full.len() * BLOCK);
+        self.first.len() + between + self.last.len()
     }
 
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.first.is_empty()
     }
 
+    #[inline]
     pub(crate) fn front(&self) -> Option<&T> {
         self.first.front()
     }
 
+    #[inline]
     pub(crate) fn front_mut(&mut self) -> Option<&mut T> {
         self.first.front_mut()
     }
 
+    #[inline]
     pub(crate) fn back(&self) -> Option<&T> {
-        self.more().map_or(&self.first, |(_, last)| last).back()
+        self.last.back().or(self.first.back())
     }
 
-    fn last_mut(&mut self) -> &mut VecDeque<T> {
-        let last = self.more.as_deref_mut().and_then(VecDeque::back_mut);
-        last.unwrap_or(&mut self.first)
-    }
-
+    #[inline]
     pub(crate) fn back_mut(&mut self) -> Option<&mut T> {
-        self.last_mut().back_mut()
+        self.last.back_mut().or(self.first.back_mut())
     }
 
     #[inline]
     pub(crate) fn push_back(&mut self, entry: T) {
-        let last = self.last_mut();
-        if last.len() < BLOCK {
-            last.push_back(entry);
+        if self.last.is_empty() && self.first.len() < BLOCK {
+            self.first.push_back(entry);
         } else {
-            self.more.get_or_insert_default().push_back(block(entry));
+            if self.last.len() == BLOCK {
+                let between = self.between.get_or_insert_default();
+                let fresh = between.empty.pop().unwrap_or_else(block);
+                let full = std::mem::replace(&mut self.last, fresh);
+                between.full.push_back(full);
+            }
+            self.last.push_back(entry);
         }
     }
 
     pub(crate) fn push_front(&mut self, entry: T) {
-        if self.first.len() < BLOCK {
-            self.first.push_front(entry);
-        } else {
-            let full = std::mem::replace(&mut self.first, block(entry));
-            self.more.get_or_insert_default().push_front(full);
+        if self.first.len() == BLOCK {
+            let full = std::mem::replace(&mut self.first, block());
+            match self.last.is_empty() {
+                true => self.last = full,
+                false => self.between.get_or_insert_default().full.push_front(full),
+            }
         }
+        self.first.push_front(entry);
     }
 
     #[inline]
     pub(crate) fn pop_front(&mut self) -> Option<T> {
         let entry = self.first.pop_front();
-        if self.first.is_empty()
-            && let Some(more) = &mut self.more
-            && let Some(next) = more.pop_front()
-        {
-            self.first = next;
+        if self.first.is_empty() && !self.last.is_empty() {
+            self.follow();
         }
         entry
     }
 
+    /// Puts what follows in the place of the first block, which is empty now.
+    fn follow(&mut self) {
+        let between = self.between.as_deref_mut();
+        match between.and_then(|it| Some((it.full.pop_front()?, &mut it.empty))) {
+            Some((next, empty)) => empty.push(std::mem::replace(&mut self.first, next)),
+            None => std::mem::swap(&mut self.first, &mut self.last),
+        }
+    }
+
+    #[inline]
     pub(crate) fn pop_front_if(&mut self, is_it: impl FnOnce(&T) -> bool) -> Option<T> {
         self.front().is_some_and(is_it).then(|| self.pop_front())?
     }
 
+    /// Takes the last. The room that it had goes with it.
     pub(crate) fn pop_back(&mut self) -> Option<T> {
-        let entry = self.last_mut().pop_back();
-        if let Some(more) = &mut self.more {
-            more.pop_back_if(|last| last.is_empty());
+        let entry = self.last.pop_back().or_else(|| self.first.pop_back());
+        if let Some(between) = &mut self.between {
+            between.empty.pop();
+            if self.last.is_empty()
+                && let Some(full) = between.full.pop_back()
+            {
+                self.last = full;
+            }
         }
         entry
     }
 
     #[inline]
     pub(crate) fn get(&self, index: usize) -> Option<&T> {
-        let Some(behind) = index.checked_sub(self.first.len()) else {
+        let Some(mut behind) = index.checked_sub(self.first.len()) else {
             return self.first.get(index);
         };
-        self.more.as_ref()?.get(behind / BLOCK)?.get(behind % BLOCK)
+        if let Some(between) = &self.between {
+            if let Some(block) = between.full.get(behind / BLOCK) {
+                return block.get(behind % BLOCK);
+            }
+            behind -= between.full.len() * BLOCK;
+        }
+        self.last.get(behind)
     }
 
     #[inline]
     pub(crate) fn get_mut(&mut self, index: usize) -> Option<&mut T> {
-        let Some(behind) = index.checked_sub(self.first.len()) else {
+        let Some(mut behind) = index.checked_sub(self.first.len()) else {
             return self.first.get_mut(index);
         };
-        let block = self.more.as_mut()?.get_mut(behind / BLOCK)?;
-        block.get_mut(behind % BLOCK)
+        if let Some(between) = &mut self.between {
+            let blocks = between.full.len();
+            if let Some(block) = between.full.get_mut(behind / BLOCK) {
+                return block.get_mut(behind % BLOCK);
+            }
+            behind -= blocks * BLOCK;
+        }
+        self.last.get_mut(behind)
     }
 
     pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &T> {
-        let more = self.more.iter().flat_map(|more| more.iter());
-        self.first.iter().chain(more.flatten())
+        let between = self.between.iter().flat_map(|it| it.full.iter().flatten());
+        self.first.iter().chain(between).chain(&self.last)
+    }
+}
+
+impl<T> Default for Between<T> {
+    fn default() -> Self {
+        Self {
+            full: VecDeque::new(),
+            empty: Vec::new(),
+        }
     }
 }
 
@@ -131,11 +176,9 @@ impl<T> Default for Queue<T> {
     }
 }
 
-/// One that has room for as many as a block holds.
-fn block<T>(entry: T) -> VecDeque<T> {
-    let mut block = VecDeque::with_capacity(BLOCK);
-    block.push_back(entry);
-    block
+/// Room for as many as a block holds.
+fn block<T>() -> VecDeque<T> {
+    VecDeque::with_capacity(BLOCK)
 }
 
 /// A table whose entries keep their keys.
@@ -198,7 +241,7 @@ impl<T> Table<T> {
 }
 
 /// How many entries a block has.
-const BLOCK: usize = 128;
+const BLOCK: usize = 512;
 
 #[cfg(test)]
 mod tests {
@@ -206,16 +249,17 @@ mod tests {
 
     use super::*;
 
-    /// Whether no block is longer than one may be, and none that is not needed is kept.
+    /// Whether no block is longer than one may be, and those between are full.
     fn is_in_blocks<T>(queue: &Queue<T>) -> bool {
         let fits = |block: &VecDeque<T>| block.capacity() <= BLOCK;
-        let none = VecDeque::new();
-        let more = queue.more.as_deref().unwrap_or(&none);
-        let mut full = more.iter().rev().skip(1);
+        let none = Between::default();
+        let between = queue.between.as_deref().unwrap_or(&none);
         fits(&queue.first)
-            && more.iter().all(|block| fits(block) && !block.is_empty())
-            && full.all(|block| block.len() == BLOCK)
-            && (!queue.first.is_empty() || more.is_empty())
+            && fits(&queue.last)
+            && between.full.iter().all(|it| fits(it) && it.len() == BLOCK)
+            && between.empty.iter().all(|it| fits(it) && it.is_empty())
+            && (!queue.first.is_empty() || queue.last.is_empty())
+            && (!queue.last.is_empty() || between.full.is_empty())
     }
 
     proptest! {
@@ -223,7 +267,7 @@ mod tests {
 
         /// Whatever is done with it, it is as one in a single piece.
         #[test]
-        fn a_queue_is_as_one_in_a_single_piece(steps in proptest::collection::vec((0u8..8, 1usize..300), 1..40)) {
+        fn a_queue_is_as_one_in_a_single_piece(steps in proptest::collection::vec((0u8..8, 1usize..1200), 1..40)) {
             let (mut queue, mut model) = (Queue::new(), VecDeque::new());
             let mut next = 0;
             for (step, count) in steps {
@@ -257,7 +301,7 @@ mod tests {
 
         /// Entries keep their keys, and the room of those that went is used again.
         #[test]
-        fn a_table_keeps_its_keys(steps in proptest::collection::vec((any::<bool>(), 1usize..400), 1..20)) {
+        fn a_table_keeps_its_keys(steps in proptest::collection::vec((any::<bool>(), 1usize..1600), 1..20)) {
             let mut table = Table::new();
             let mut model = std::collections::BTreeMap::new();
             let mut most = 0;

@@ -11,6 +11,6 @@ pub(crate) const LOST: usize = 8;
 /// A range of what came beyond a gap is forgotten.
 pub(crate) const RANGE: usize = 4;
 /// A block of messages that were under way is dropped.
-pub(crate) const BLOCK: usize = 128;
+pub(crate) const BLOCK: usize = 512;
 /// The chunks of a packet are passed over.
 pub(crate) const RUN: usize = 1;

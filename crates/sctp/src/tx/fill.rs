@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use super::{
-    Grant, Held, Room, Sender, control::Controller, flown::Kind, pacer::Until, queue::Next,
+    Grant, Held, Room, Sender, control::Controller, flown::Kind, outstanding::Of, pacer::Until,
+    queue::Next,
 };
 use crate::{
     Stats,
@@ -242,10 +243,10 @@ impl Sender {
                 return;
             };
             let (begun, stream) = (cut.begin && !cut.end, cut.stream);
-            let Some(key) = self.outstanding.push(cut, flag, buf) else {
+            let Some(of) = self.outstanding.push(cut, flag, buf) else {
                 return;
             };
-            if begun {
+            if begun && let Of::Message { key, .. } = of {
                 self.queue.set_key(stream, key);
             }
             filling.chunks -= 1;

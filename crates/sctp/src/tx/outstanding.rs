@@ -32,11 +32,7 @@ pub(crate) struct Sent {
     pub(crate) payload: Bytes,
     /// The packet it went out in last.
     packet: PacketNo,
-    message: u32,
-    /// Its number in the message.
-    fsn: u32,
-    /// How far back the message's chunk before this one stands; 0 if there is none.
-    back: u16,
+    of: Of,
     tries: u16,
     fate: Fate,
     flags: u8,
@@ -44,6 +40,25 @@ pub(crate) struct Sent {
     released: bool,
     /// It is lost, and that was held against the path.
     blamed: bool,
+}
+
+/// Which message it is of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Of {
+    /// One that it is by itself and that is never given up, as most short ones are: nothing else has to be known of it.
+    Alone {
+        stream: StreamId,
+        number: u32,
+        ppid: u32,
+    },
+    /// One of the list, by its key.
+    Message {
+        key: u32,
+        /// Its number in the message.
+        fsn: u32,
+        /// How far back the message's chunk before this one stands; 0 if there is none.
+        back: u16,
+    },
 }
 
 /// What is known of a chunk under way.
@@ -58,7 +73,7 @@ enum Fate {
     Abandoned,
 }
 
-/// A message of which something was sent.
+/// A message of which something was sent, in several chunks or with a limit.
 #[derive(Debug)]
 struct Message {
     stream: StreamId,
@@ -183,28 +198,51 @@ impl Outstanding {
         self.chunks.get_mut(index)
     }
 
-    /// Takes a piece that goes out for the first time, in the packet opened last. Its message's key.
+    /// Takes a piece that goes out for the first time, in the packet opened last. Which message it is of.
     #[inline]
-    pub(crate) fn push(&mut self, cut: Cut, extra_flags: u8, buf: &mut Vec<u8>) -> Option<u32> {
+    pub(crate) fn push(&mut self, cut: Cut, extra_flags: u8, buf: &mut Vec<u8>) -> Option<Of> {
         let seq = self.next();
         self.packets.add(seq);
         self.flight
             .add(cut.payload.len(), self.size(cut.payload.len()));
         let packet = self.packets.next() - 1;
-        let key = self.append(cut, packet, Fate::InFlight)?;
+        let of = self.append(cut, packet, Fate::InFlight)?;
         self.write(seq, extra_flags, buf)?;
-        Some(key)
+        Some(of)
     }
 
     #[inline]
-    fn append(&mut self, cut: Cut, packet: PacketNo, fate: Fate) -> Option<u32> {
-        let seq = self.next();
+    fn append(&mut self, cut: Cut, packet: PacketNo, fate: Fate) -> Option<Of> {
         let mut flags = if cut.ordered { 0 } else { Data::UNORDERED };
         flags |= if cut.begin { Data::BEGIN } else { 0 };
         flags |= if cut.end { Data::END } else { 0 };
+        let of = match cut.begin && cut.end && cut.limit == Limit::NONE {
+            true => Of::Alone {
+                stream: cut.stream,
+                number: cut.number,
+                ppid: cut.ppid,
+            },
+            false => self.piece(&cut)?,
+        };
+        self.chunks.push_back(Sent {
+            payload: cut.payload,
+            packet,
+            of,
+            tries: 1,
+            fate,
+            flags,
+            released: fate == Fate::Abandoned,
+            blamed: false,
+        });
+        Some(of)
+    }
+
+    /// Notes a piece of a message of the list.
+    fn piece(&mut self, cut: &Cut) -> Option<Of> {
+        let seq = self.next();
         let key = match cut.message {
             Some(key) => key,
-            None => self.begin_message(&cut)?,
+            None => self.begin_message(cut)?,
         };
         let message = self.messages.get_mut(key as usize)?;
         let back = match message.chunks {
@@ -214,19 +252,24 @@ impl Outstanding {
         message.chunks += 1;
         message.last = seq;
         message.queued = !cut.end;
-        self.chunks.push_back(Sent {
-            payload: cut.payload,
-            packet,
-            message: key,
-            fsn: cut.fsn,
-            back,
-            tries: 1,
-            fate,
-            flags,
-            released: fate == Fate::Abandoned,
-            blamed: false,
-        });
-        Some(key)
+        let fsn = cut.fsn;
+        Some(Of::Message { key, fsn, back })
+    }
+
+    /// The message, if it is in the list.
+    fn message(&self, of: Of) -> Option<&Message> {
+        match of {
+            Of::Message { key, .. } => self.messages.get(key as usize),
+            Of::Alone { .. } => None,
+        }
+    }
+
+    /// The message's stream.
+    fn stream(&self, of: Of) -> Option<StreamId> {
+        match of {
+            Of::Alone { stream, .. } => Some(stream),
+            Of::Message { .. } => self.message(of).map(|message| message.stream),
+        }
     }
 
     fn begin_message(&mut self, cut: &Cut) -> Option<u32> {
@@ -267,33 +310,42 @@ impl Outstanding {
     /// Appends the chunk; its TSN.
     fn write(&self, seq: Seq, extra_flags: u8, buf: &mut Vec<u8>) -> Option<Tsn> {
         let chunk = self.get(seq)?;
-        let message = self.messages.get(chunk.message as usize)?;
         let (flags, tsn) = (chunk.flags | extra_flags, seq.tsn());
+        let (stream, number, ppid, fsn) = match chunk.of {
+            Of::Alone {
+                stream,
+                number,
+                ppid,
+            } => (stream, number, ppid, 0),
+            Of::Message { key, fsn, .. } => {
+                let message = self.messages.get(key as usize)?;
+                (message.stream, message.number, message.ppid, fsn)
+            }
+        };
         if self.interleaved {
             IData {
                 flags,
                 tsn,
-                stream: message.stream,
-                mid: Mid(message.number),
+                stream,
+                mid: Mid(number),
                 ppid_or_fsn: match flags & Data::BEGIN {
-                    0 => chunk.fsn,
-                    _ => message.ppid,
+                    0 => fsn,
+                    _ => ppid,
                 },
                 payload: &chunk.payload,
             }
             .write(buf);
         } else {
-            let ssn = if message.ordered {
-                message.number as u16
-            } else {
-                0
+            let ssn = match flags & Data::UNORDERED {
+                0 => number as u16,
+                _ => 0,
             };
             Data {
                 flags,
                 tsn,
-                stream: message.stream,
+                stream,
                 ssn: Ssn(ssn),
-                ppid: message.ppid,
+                ppid,
                 payload: &chunk.payload,
             }
             .write(buf);
@@ -389,7 +441,7 @@ impl Outstanding {
     fn is_leaving(&self, seq: Seq) -> bool {
         !self.leaving.is_empty()
             && self.get(seq).is_some_and(|chunk| {
-                let message = self.messages.get(chunk.message as usize);
+                let message = self.message(chunk.of);
                 message.is_some_and(|message| message.abandoned)
             })
     }
@@ -416,8 +468,8 @@ impl Outstanding {
     fn may_go_again(&self, now: Instant, seq: Seq) -> bool {
         let chunk = self.get(seq);
         chunk.is_some_and(|chunk| {
-            let message = self.messages.get(chunk.message as usize);
-            message.is_some_and(|message| !message.limit.is_reached(chunk.tries, now))
+            let message = self.message(chunk.of);
+            message.is_none_or(|message| !message.limit.is_reached(chunk.tries, now))
         })
     }
 

@@ -8,7 +8,7 @@ use super::{
         flown::{Kind, PacketNo},
         queue::Queue,
     },
-    Fate, Outstanding,
+    Fate, Of, Outstanding,
 };
 use crate::{
     packet::{Data, Sack},
@@ -141,17 +141,25 @@ impl Outstanding {
             return;
         };
         self.base = self.base.next();
-        let key = chunk.message as usize;
-        if let Some(message) = self.messages.get_mut(key) {
+        let key = match chunk.of {
+            Of::Alone { stream, .. } => {
+                if chunk.flags & Data::UNORDERED == 0 {
+                    queue.passed(stream);
+                }
+                return;
+            }
+            Of::Message { key, .. } => key,
+        };
+        if let Some(message) = self.messages.get_mut(key as usize) {
             message.chunks -= 1;
             if message.chunks == 0 && !message.queued {
                 if message.ordered {
                     queue.passed(message.stream);
                 }
                 if let Some(at) = message.limit.expires {
-                    self.expiries.remove(&(at, chunk.message));
+                    self.expiries.remove(&(at, key));
                 }
-                self.messages.remove(key);
+                self.messages.remove(key as usize);
             }
         }
     }
@@ -220,10 +228,10 @@ impl Outstanding {
         };
         let was = std::mem::replace(&mut chunk.fate, Fate::Acknowledged);
         let (length, packet, tries) = (chunk.payload.len(), chunk.packet, chunk.tries);
-        let (end, key) = (chunk.flags & Data::END != 0, chunk.message as usize);
+        let (end, of) = (chunk.flags & Data::END != 0, chunk.of);
         let released = std::mem::replace(&mut chunk.released, true);
-        if !released && let Some(message) = self.messages.get(key) {
-            queue.released(message.stream, length, end);
+        if !released && let Some(stream) = self.stream(of) {
+            queue.released(stream, length, end);
         }
         let size = self.size(length);
         let weight = effort::CHUNK + if end { effort::MESSAGE } else { 0 };
@@ -374,8 +382,11 @@ impl Outstanding {
             }
             *left = left.saturating_sub(effort::CHUNK);
             if chunk.fate == Fate::Acknowledged {
-                let message = self.messages.get(chunk.message as usize);
-                if message.is_some_and(|message| message.abandoned) {
+                let abandoned = match chunk.of {
+                    Of::Message { key, .. } => self.messages.get(key as usize),
+                    Of::Alone { .. } => None,
+                };
+                if abandoned.is_some_and(|message| message.abandoned) {
                     chunk.fate = Fate::Abandoned;
                 } else {
                     chunk.fate = Fate::Lost;

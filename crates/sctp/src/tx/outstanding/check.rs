@@ -8,9 +8,8 @@ impl Outstanding {
     pub(crate) fn unreleased(&self) -> impl Iterator<Item = (StreamId, usize, bool)> + '_ {
         let chunks = self.chunks.iter().filter(|chunk| !chunk.released);
         chunks.filter_map(|chunk| {
-            let message = self.messages.get(chunk.message as usize)?;
             let end = chunk.flags & Data::END != 0;
-            Some((message.stream, chunk.payload.len(), end))
+            Some((self.stream(chunk.of)?, chunk.payload.len(), end))
         })
     }
 
@@ -46,7 +45,7 @@ impl Outstanding {
                 }
                 Fate::Abandoned => assert!(chunk.released, "what is given up is in no account"),
             }
-            assert!(self.messages.get(chunk.message as usize).is_some());
+            assert!(self.stream(chunk.of).is_some());
         }
         assert_eq!(self.flight, flight, "what is in flight");
         assert_eq!(self.packets.live_chunks(), live, "chunks of packets");

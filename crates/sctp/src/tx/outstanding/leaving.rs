@@ -4,8 +4,17 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::{Fate, Message, Outstanding, Queue, Skipped};
+use super::{Fate, Message, Of, Outstanding, Queue, Sent, Skipped};
 use crate::{StreamId, packet::Data, serial::Seq, tx::effort};
+
+impl Sent {
+    fn back(&self) -> u16 {
+        match self.of {
+            Of::Message { back, .. } => back,
+            Of::Alone { .. } => 0,
+        }
+    }
+}
 
 impl Outstanding {
     /// RFC 7496 §4: gives the chunk's message up if it may not be sent again.
@@ -20,7 +29,10 @@ impl Outstanding {
         let Some(chunk) = self.get(seq).filter(|chunk| chunk.fate == Fate::Lost) else {
             return;
         };
-        let (key, tries) = (chunk.message, chunk.tries);
+        let Of::Message { key, .. } = chunk.of else {
+            return;
+        };
+        let tries = chunk.tries;
         let message = self.messages.get(key as usize);
         if message.is_some_and(|message| message.limit.is_reached(tries, now)) {
             *abandoned += 1;
@@ -77,7 +89,7 @@ impl Outstanding {
             if chunk.fate != Fate::Acknowledged {
                 return true;
             }
-            seq = self.before(at, chunk.back);
+            seq = self.before(at, chunk.back());
         }
         false
     }
@@ -147,7 +159,7 @@ impl Outstanding {
     ) -> Option<u16> {
         let chunk = self.get_mut(seq)?;
         let (length, packet, back, was) =
-            (chunk.payload.len(), chunk.packet, chunk.back, chunk.fate);
+            (chunk.payload.len(), chunk.packet, chunk.back(), chunk.fate);
         let end = chunk.flags & Data::END != 0;
         let released = std::mem::replace(&mut chunk.released, true);
         if was != Fate::Acknowledged {
@@ -174,7 +186,7 @@ impl Outstanding {
     /// Whether the peer shall skip this number, and what it means.
     pub(crate) fn skipped(&self, seq: Seq) -> Option<Skipped> {
         let chunk = self.get(seq)?;
-        let message = self.messages.get(chunk.message as usize)?;
+        let message = self.message(chunk.of)?;
         message.abandoned.then_some(Skipped {
             stream: message.stream,
             number: message.number,
