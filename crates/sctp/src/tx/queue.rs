@@ -7,7 +7,7 @@ mod outgoing;
 mod restart;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque, btree_map::Entry},
     time::Instant,
 };
 
@@ -56,7 +56,7 @@ pub(crate) struct Next {
 /// All streams' messages, and whose turn it is.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
-    streams: BTreeMap<StreamId, Outgoing>,
+    streams: BTreeMap<StreamId, Box<Outgoing>>,
     scheduler: Scheduler,
     /// A turn is a piece and not a message (RFC 8260 §3).
     interleaved: bool,
@@ -331,10 +331,10 @@ impl Queue {
 
     /// The last of an earlier life of the stream has left, and the next one has not begun: that has numbers of its own.
     fn forget_if_done(&mut self, stream: StreamId) {
-        let done = |it: &Outgoing| {
+        let done = self.streams.get(&stream).is_some_and(|it| {
             it.ended && it.unacknowledged.total() == 0 && it.numbered == 0 && it.is_fresh()
-        };
-        if self.streams.get(&stream).is_some_and(done) {
+        });
+        if done {
             self.streams.remove(&stream);
         }
     }
@@ -410,16 +410,21 @@ impl Queue {
             for before in &mut self.before {
                 before.streams.entry(stream).and_modify(|old| old.unset());
             }
+            let Entry::Occupied(mut entry) = self.streams.entry(stream) else {
+                return;
+            };
+            let outgoing = entry.get_mut();
             // What the peer has, we may not have heard of yet.
-            if let Some(outgoing) = self.streams.get_mut(&stream) {
-                *outgoing = Outgoing {
-                    unacknowledged: outgoing.unacknowledged,
-                    numbered: outgoing.numbered,
-                    ended: true,
-                    ..Outgoing::default()
-                };
+            if outgoing.unacknowledged.total() == 0 && outgoing.numbered == 0 {
+                entry.remove();
+                return;
             }
-            self.forget_if_done(stream);
+            **outgoing = Outgoing {
+                unacknowledged: outgoing.unacknowledged,
+                numbered: outgoing.numbered,
+                ended: true,
+                ..Outgoing::default()
+            };
         } else if let Some(outgoing) = self.streams.get_mut(&stream) {
             outgoing.resetting = false;
         }

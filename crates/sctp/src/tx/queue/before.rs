@@ -8,7 +8,7 @@ use crate::{StreamId, tx::scheduler::Scheduler};
 /// The streams of an association that the peer has restarted, of which thresholds and weights stay.
 #[derive(Debug)]
 pub(super) struct Before {
-    pub(super) streams: BTreeMap<StreamId, Outgoing>,
+    pub(super) streams: BTreeMap<StreamId, Box<Outgoing>>,
     pub(super) scheduler: Scheduler,
     pub(super) begun: BTreeSet<(usize, StreamId)>,
     /// From here on there are none any more.
@@ -17,13 +17,13 @@ pub(super) struct Before {
 
 /// The stream, as it begins if nothing is known of it but what stays at a restart.
 pub(super) fn outgoing<'a>(
-    streams: &'a mut BTreeMap<StreamId, Outgoing>,
+    streams: &'a mut BTreeMap<StreamId, Box<Outgoing>>,
     before: &VecDeque<Before>,
     stream: StreamId,
 ) -> &'a mut Outgoing {
     streams.entry(stream).or_insert_with(|| {
         let mut before = before.iter().rev().filter(|it| stream < it.limit);
         let old = before.find_map(|it| it.streams.get(&stream));
-        old.map(Outgoing::anew).unwrap_or_default()
+        Box::new(old.map(|old| old.anew()).unwrap_or_default())
     })
 }

@@ -50,7 +50,9 @@ impl Queue {
                 *left = left.saturating_sub(4 * effort::MESSAGE);
                 let (stream, old) = entry.remove_entry();
                 if stream < before.limit && old.is_set() {
-                    self.streams.entry(stream).or_insert_with(|| old.anew());
+                    self.streams
+                        .entry(stream)
+                        .or_insert_with(|| Box::new(old.anew()));
                 }
             }
             while before.begun.pop_first().is_some() || before.scheduler.forget_one() {
