@@ -319,6 +319,8 @@ impl Transfer {
 pub(crate) struct Shared {
     now: Instant,
     pairs: [[Association; 2]; 2],
+    /// When each begins to send.
+    begins: [Instant; 2],
     /// The bottleneck, and the ways back.
     there: Link,
     back: [Link; 2],
@@ -327,9 +329,10 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(path: Path, controls: [CongestionControl; 2], seed: u64) -> Self {
+    /// The second begins so much later.
+    pub(crate) fn new(path: Path, controls: [CongestionControl; 2], later: Duration) -> Self {
         let now = epoch();
-        let [there, back] = path.links(seed);
+        let [there, back] = path.links(3);
         let pair = |index: u8| {
             let side = |which: u8| {
                 let control = controls[usize::from(index)];
@@ -343,6 +346,7 @@ impl Shared {
         Self {
             now,
             pairs: [pair(0), pair(1)],
+            begins: [now, now + later],
             there,
             back: [back.clone(), back],
             got: [0; 2],
@@ -381,7 +385,8 @@ impl Shared {
             while let Some(message) = to.read(1) {
                 self.got[index] += message.payload.len() as u64;
             }
-            while from.is_established() && from.total_unacknowledged() < 1 << 20 {
+            let begun = self.now >= self.begins[index] && from.is_established();
+            while begun && from.total_unacknowledged() < 1 << 20 {
                 let (payload, options) = (self.payload.clone(), SendOptions::default());
                 from.send(self.now, 1, 53, payload, options).unwrap();
             }
