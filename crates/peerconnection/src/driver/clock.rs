@@ -1,6 +1,6 @@
 //! What the driver takes from the system for an engine: time and randomness.
 
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use ring::rand::SecureRandom;
 
@@ -34,3 +34,10 @@ pub(super) fn now() -> Instant {
 pub(super) fn wall() -> SystemTime {
     SystemTime::now()
 }
+
+/// When a timer fires that is not set.
+pub(super) fn far() -> tokio::time::Instant {
+    tokio::time::Instant::from_std(now()) + FAR
+}
+
+const FAR: Duration = Duration::from_secs(3600);

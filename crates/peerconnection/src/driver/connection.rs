@@ -1,26 +1,26 @@
 //! One connection on tokio: how it is made, and its task.
 
 use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
     pin::{Pin, pin},
     sync::Arc,
     task::Poll,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use tokio::{runtime::Handle, sync::Notify, time::Sleep};
 
 use super::{
     carrier::{Plan, TokioCarrier},
-    clock::{now, seed, wall},
+    clock::{far, now, seed, wall},
     interfaces::Networks,
     receive::{deliver, receive},
+    runtime,
     send::has_room,
     sockets::Socket,
     tls::Tls,
     ways::Ways,
 };
-use crate::{Configuration, Error, ErrorKind, Path, PeerConnection, Settings, api::EngineLock};
+use crate::{Configuration, Error, Path, PeerConnection, Settings, api::EngineLock};
 
 /// Makes a connection on its own sockets or on those of a port, and starts its task.
 pub(super) fn open(
@@ -42,15 +42,7 @@ pub(super) fn start(
     ways: Ways,
     mut networks: Networks,
 ) -> Result<(PeerConnection, EngineLock<TokioCarrier>), Error> {
-    // A runtime without time tells so by a panic, and by nothing else; the connection's task would end by it.
-    let timer = catch_unwind(AssertUnwindSafe(|| {
-        let _entered = runtime.enter();
-        tokio::time::sleep_until(far())
-    }));
-    let timer = timer.map_err(|_| {
-        let message = "the tokio runtime has no time enabled";
-        Error::new(ErrorKind::InvalidState, message)
-    })?;
+    let timer = runtime::timer(runtime)?;
     let task = Arc::new(Notify::new());
     let tls = Tls::new(&settings)?;
     let carrier = TokioCarrier::new(runtime.clone(), task.clone(), ways, tls);
@@ -150,13 +142,6 @@ fn read(engine: &EngineLock<TokioCarrier>, socket: &dyn Socket) {
     });
 }
 
-/// When there is no timer.
-fn far() -> tokio::time::Instant {
-    tokio::time::Instant::from_std(now()) + FAR
-}
-
-const FAR: Duration = Duration::from_secs(3600);
-
 #[cfg(test)]
 mod tests {
     use std::task::{Context, Waker};
@@ -175,6 +160,6 @@ mod tests {
             wait.poll(&mut Context::from_waker(Waker::noop()))
         };
         assert_eq!(due(now()), Poll::Ready(true));
-        assert_eq!(due(now() + FAR), Poll::Pending);
+        assert_eq!(due(far().into_std()), Poll::Pending);
     }
 }

@@ -96,7 +96,8 @@ impl Endpoint {
     /// # Errors
     ///
     /// Those of the system, with words that say what to do: the port is taken, the address is not of this machine, not permitted.
-    /// An error as well outside of a tokio runtime, which must have I/O and time enabled.
+    /// An error as well outside of a tokio runtime, which must have I/O and time enabled. tokio tells of a runtime without I/O by a
+    /// panic alone, which is caught here: the panic hook is called, and under `panic = "abort"` the process ends.
     pub fn bind(address: impl ToSocketAddrs) -> io::Result<Self> {
         Self::bind_with(address, EndpointSettings::default())
     }
@@ -211,7 +212,7 @@ impl Endpoint {
     /// # Errors
     ///
     /// What is wrong with the configuration (W3C §4.4.1.1); `Operation` when the interfaces cannot be listed; `InvalidState` when the
-    /// port's runtime has no time.
+    /// port's runtime has no time, of which tokio tells as [`bind`](Self::bind) says.
     pub fn peer_connection(&self, configuration: Configuration) -> Result<PeerConnection, Error> {
         let networks = self.networks()?;
         let mut settings = self.settings.clone();

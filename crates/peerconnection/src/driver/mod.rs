@@ -28,6 +28,7 @@ mod port;
 mod ports;
 mod receive;
 mod routes;
+mod runtime;
 mod send;
 mod sockets;
 mod stream;
@@ -50,12 +51,13 @@ pub use sockets::{Batch, Received, Socket, UdpSocket};
 impl PeerConnection {
     /// A connection with sockets of its own: one for each address of this machine that it gathers, closed with it.
     ///
-    /// Must be called within a tokio runtime that has I/O and time enabled, as `#[tokio::main]` has.
+    /// Must be called within a tokio runtime that has I/O and time enabled, as `#[tokio::main]` has. tokio tells of what is not
+    /// enabled by a panic alone, which is caught here: the panic hook is called, and under `panic = "abort"` the process ends.
     ///
     /// # Errors
     ///
-    /// What is wrong with the configuration (W3C §4.4.1.1); `InvalidState` outside of a tokio runtime, or when it has no time;
-    /// `Operation` when the interfaces cannot be listed. On a runtime without I/O nothing is gathered.
+    /// What is wrong with the configuration (W3C §4.4.1.1); `InvalidState` outside of a tokio runtime, or when it has no I/O or no
+    /// time; `Operation` when the interfaces cannot be listed.
     pub fn new(configuration: Configuration) -> Result<Self, Error> {
         Self::with_settings(configuration, Settings::default())
     }
@@ -70,6 +72,7 @@ impl PeerConnection {
             let message = "a connection needs a tokio runtime";
             Error::new(ErrorKind::InvalidState, message)
         })?;
+        runtime::check_io()?;
         let networks = Networks::of_machine(|found| found).map_err(endpoint::unlisted)?;
         let names = LocalNames::new(runtime.clone(), None);
         let ways = Ways::own(names, Ports::of(&settings));

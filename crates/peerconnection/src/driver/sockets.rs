@@ -5,7 +5,6 @@ use std::{
     fmt, io,
     io::IoSliceMut,
     net::{IpAddr, SocketAddr},
-    panic::catch_unwind,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -18,7 +17,7 @@ use tokio::io::Interest;
 
 #[cfg(target_os = "linux")]
 use super::marked;
-use super::{crowd::Crowd, outgoing::Outgoing};
+use super::{crowd::Crowd, outgoing::Outgoing, runtime::register};
 
 /// A datagram socket. The kernel's is [`UdpSocket`]; a virtual network may bring its own.
 pub trait Socket: fmt::Debug + Send + Sync + 'static {
@@ -152,9 +151,7 @@ impl UdpSocket {
         if granted < buffer {
             log::debug!("the system grants {granted} of {buffer} bytes of receive buffer");
         }
-        // A runtime without I/O tells so by a panic, and by nothing else.
-        let io = catch_unwind(|| tokio::net::UdpSocket::from_std(socket.into()));
-        let io = io.map_err(|_| io::Error::other("the tokio runtime has no I/O enabled"))??;
+        let io = register(socket)?;
         let state = UdpSocketState::new(UdpSockRef::from(&io))?;
         let address = io.local_addr()?;
         Ok(Arc::new(Self {

@@ -47,13 +47,32 @@ fn outside_of_a_runtime_an_endpoint_is_refused() {
     assert!(Endpoint::with_sockets(Vec::new()).is_err());
 }
 
+/// A connection would gather nothing.
 #[test]
-fn in_a_runtime_without_io_an_endpoint_is_refused() {
+fn in_a_runtime_without_io_an_endpoint_and_a_connection_are_refused() {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.enable_time().build().unwrap();
-    let bound = runtime.block_on(async { Endpoint::bind("127.0.0.1:0") });
-    let error = bound.unwrap_err();
+    let (port, own) = runtime.block_on(async {
+        let own = PeerConnection::new(Configuration::default());
+        (Endpoint::bind("127.0.0.1:0"), own)
+    });
+    let error = port.unwrap_err();
     assert!(error.to_string().contains("I/O"), "{error}");
+    let error = own.err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::InvalidState);
+    assert!(error.message().contains("I/O"), "{error}");
+}
+
+/// On sockets that are not the system's a connection needs none of its I/O.
+#[test]
+fn in_a_runtime_without_io_a_virtual_network_has_connections() {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_time().build().unwrap();
+    let made = runtime.block_on(async {
+        let port = Endpoint::with_sockets(Vec::new()).unwrap();
+        port.peer_connection(Configuration::default()).map(drop)
+    });
+    assert_eq!(made, Ok(()));
 }
 
 /// Its task would end at once, and the connection as if its runtime had.
