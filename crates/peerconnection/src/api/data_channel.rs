@@ -184,8 +184,9 @@ impl DataChannel {
 
     fn read(&self, state: &mut State) -> Option<Message> {
         let message = state.engine.read(state.served, self.channel.id);
-        // The window has grown, which the peer may wait for.
-        if message.is_some() && state.engine.wants_transmit() {
+        // The window has grown, which the peer may wait for; or what is no message stands before one.
+        let grown = message.is_some() && state.engine.wants_transmit();
+        if grown || state.engine.goes_on() {
             state.carrier.wake();
         }
         message
@@ -405,8 +406,8 @@ impl Drop for ChannelHandle {
         let forget = |state: &mut State| {
             let now = state.carrier.now();
             state.engine.forget_channel(now, self.id);
-            // What is discarded opens the window.
-            if state.engine.wants_transmit() {
+            // What is discarded opens the window, and may be much.
+            if state.engine.wants_transmit() || state.engine.goes_on() {
                 state.carrier.wake();
             }
             state.queues.channels.remove(&self.id)

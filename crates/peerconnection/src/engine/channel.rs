@@ -56,7 +56,8 @@ impl Engine {
     }
 
     /// The next message of a channel. What is not read stays in the receive window, so that a slow
-    /// reader slows its peer. Messages that came before the peer closed can be read after it.
+    /// reader slows its peer. Messages that came before the peer closed can be read after it. After `None` a task tells when there is
+    /// one: what is no message is passed over a little at a time, and may stand before it.
     pub fn read(&mut self, now: Instant, channel: ChannelId) -> Option<Message> {
         self.data.read(now, channel, &mut self.tasks)
     }

@@ -137,6 +137,11 @@ impl Engine {
         self.data.wants_transmit()
     }
 
+    /// More is to be done at once than one call does, so [`poll_timeout`](Self::poll_timeout) has passed.
+    pub(crate) fn goes_on(&self) -> bool {
+        self.data.goes_on()
+    }
+
     /// Media waits only for the pause between two bursts, which is shorter than most timers are fine: whoever carries the engine lets
     /// everything else have a turn and comes back, until [`poll_timeout`](Self::poll_timeout) has passed.
     pub fn wants_turn(&self) -> bool {

@@ -116,8 +116,9 @@ impl Data {
         let error = sctp_failure(None, "the association ended before the peer had everything");
         self.tell_all(Some(&error), tasks);
         self.set_telling(None);
-        if self.stream_in_use(id).is_some() {
+        if let Some(stream) = self.stream_in_use(id) {
             self.equip(id);
+            self.offer_kept(id, stream, tasks);
         }
     }
 

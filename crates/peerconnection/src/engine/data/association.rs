@@ -242,6 +242,11 @@ impl Data {
             || self.leaving.iter().any(|it| !it.association.is_drained())
     }
 
+    /// There is more to do at once than a step takes.
+    pub(in crate::engine) fn goes_on(&self) -> bool {
+        self.backlog.more.is_some()
+    }
+
     pub(in crate::engine) fn handle_timeout(&mut self, now: Instant) {
         if let Some(association) = self.live() {
             association.handle_timeout(now);

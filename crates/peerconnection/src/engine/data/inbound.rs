@@ -82,7 +82,7 @@ impl Data {
         true
     }
 
-    /// Reads the next message of a channel.
+    /// Reads the next message of a channel. With `None` there is none yet, or what is no message stood before it.
     pub(in crate::engine) fn read(
         &mut self,
         now: Instant,
@@ -99,8 +99,7 @@ impl Data {
     }
 
     fn next_message(&mut self, now: Instant, id: ChannelId, tasks: &mut Tasks) -> Option<Message> {
-        self.bring_over(id, tasks);
-        loop {
+        for _ in 0..PASSED {
             let local = self.channels.get_mut(&id)?;
             if let Some(message) = local.tail.pop_front() {
                 self.backlog.tails -= cost(&message);
@@ -111,21 +110,23 @@ impl Data {
                 return Some(message);
             }
             let discards = local.discards;
+            let is_ending = self.session.is_ending(id.0);
+            if self.session.is_left(id.0) && !is_ending {
+                if self.keep_what_came_on(id) != Moved::Some {
+                    self.bring_over(id, tasks);
+                }
+                continue;
+            }
             if self.is_restarting() || self.session.is_left(id.0) {
                 // What is on its stream now is not told yet.
-                if !self.session.is_ending(id.0) {
+                if !is_ending {
                     return None;
                 }
                 let more = self.keep_what_came_on(id) == Moved::Some;
-                let tail = &mut self.channels.get_mut(&id)?.tail;
-                match tail.pop_front() {
-                    Some(message) => {
-                        self.backlog.tails -= cost(&message);
-                        return Some(message);
-                    }
-                    None if more => continue,
-                    None => return None,
+                if !more && self.channels.get(&id)?.tail.is_empty() {
+                    return None;
                 }
+                continue;
             }
             let stream = self.living_stream(id).filter(|_| !discards)?;
             let association = self.live()?;
@@ -154,6 +155,11 @@ impl Data {
                 }
             }
         }
+        // What stands behind so much that is no message is told of in another step.
+        let stream = self.living_stream(id)?;
+        self.backlog.look_at(stream);
+        self.backlog.more = Some(now);
+        None
     }
 
     /// Takes the message at the head of a stream that has no open channel aside, or gives the stream up.
@@ -196,10 +202,15 @@ impl Data {
         for message in self.backlog.unclaimed.take(stream) {
             self.keep(id, message.ppid, message.payload);
         }
+        self.offer_kept(id, stream, tasks);
+        self.backlog.look_at(stream);
+    }
+
+    /// Tells the user that he can read what was kept for him.
+    pub(super) fn offer_kept(&mut self, id: ChannelId, stream: u16, tasks: &mut Tasks) {
         if self.channels.get(&id).is_some_and(|it| !it.tail.is_empty()) {
             self.offer(stream, tasks);
         }
-        self.backlog.look_at(stream);
     }
 
     /// Puts a message into the tail of its channel.
@@ -332,6 +343,8 @@ fn cost(message: &Message) -> usize {
     message.len() + size_of::<Message>()
 }
 
+/// How much that is no message is passed over at once.
+const PASSED: usize = 32;
 /// How many messages are moved or dropped at once.
 const MOVED: usize = 8;
 /// How many streams are listed at once.

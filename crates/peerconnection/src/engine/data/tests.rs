@@ -857,6 +857,35 @@ fn streams_are_given_up_one_by_one() {
     assert_eq!(wire.data.messages_dropped(), 3);
 }
 
+/// A message of so many parts is read in steps, the next of which is told of.
+#[test]
+fn what_is_no_message_is_passed_over_in_steps() {
+    let mut wire = Wire::new(&Settings::default());
+    let id = wire.opens(Some(6), "");
+    for _ in 0..1000 {
+        wire.peer_sends(6, datachannel::ppid::BINARY_PARTIAL, vec![1]);
+    }
+    wire.peer_sends(6, BINARY, vec![1]);
+    wire.pass(Duration::from_secs(1));
+    let mut reads = 0;
+    let message = loop {
+        let readable = |it: &Event| matches!(it, Event::Readable(readable) if *readable == id);
+        assert!(wire.events.iter().any(readable), "of {reads} reads");
+        wire.events.clear();
+        reads += 1;
+        match wire.read(id) {
+            Some(message) => break message,
+            None => assert!(wire.data.goes_on()),
+        }
+        wire.run();
+    };
+    assert_eq!(message, Message::from(vec![1; 1001]));
+    assert!(reads > 30, "{reads}");
+    wire.run();
+    assert_eq!(wire.read(id), None);
+    assert!(!wire.data.goes_on());
+}
+
 /// RFC 8841 §6: 0 stands for no limit, which is what an association can take.
 #[test]
 fn no_limit_of_a_message_is_a_large_one() {

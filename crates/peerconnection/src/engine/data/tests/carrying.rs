@@ -265,3 +265,26 @@ fn a_restart_ends_channels_beside_another_association() {
     assert!(ids.iter().all(closed));
     assert_eq!(wire.read(ids[450]), Some(Message::from(vec![7; 900])));
 }
+
+/// What came for the association before is told of once it is kept, also to who has read until he was told to wait.
+#[test]
+fn what_is_kept_is_told_of() {
+    let mut wire = Wire::new(&Settings::default());
+    let id = wire.opens(Some(6), "");
+    for _ in 0..100 {
+        wire.peer_sends(6, datachannel::ppid::BINARY_PARTIAL, vec![1]);
+    }
+    wire.peer_sends(6, BINARY, vec![1]);
+    wire.pass(Duration::from_secs(1));
+    assert_eq!(wire.read(id), None);
+    wire.events.clear();
+    wire.data.another = Some([3; 32]);
+    wire.peer_aborts();
+    wire.data.settle(wire.now, &mut wire.tasks);
+    wire.takes_steps();
+    wire.run();
+    assert!(wire.data.another.is_none() && wire.data.carrying.is_none());
+    let readable = |it: &Event| matches!(it, Event::Readable(readable) if *readable == id);
+    assert!(wire.events.iter().any(readable), "{:?}", wire.events);
+    assert_eq!(wire.read(id), Some(Message::from(vec![1; 101])));
+}

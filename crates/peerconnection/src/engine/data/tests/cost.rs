@@ -1,6 +1,8 @@
 //! What one packet of a peer's costs beside very much of what it concerns, with the step that comes with it, and each step of what is
 //! done later: in a build that is used 50 µs at most, and beside ten times as much at most fifteen times as much.
 
+use datachannel::ppid::BINARY_PARTIAL;
+
 use super::*;
 
 /// What is timed: the packet with its step, and a long step of those that follow. One in ten is longer: others may have disturbed it, or
@@ -32,11 +34,15 @@ fn timed(wire: &mut Wire, packet: &[u8], least: u32) -> Times {
 }
 
 fn followed(wire: &mut Wire, first: Duration, least: u32) -> Times {
-    let mut steps = wire.times_steps();
+    (first, long(wire.times_steps(), least))
+}
+
+/// Of so many steps at least the one that nine in ten are shorter than.
+fn long(mut steps: Vec<Duration>, least: u32) -> Duration {
     assert!(steps.len() >= least as usize, "{} steps", steps.len());
     steps.sort_unstable();
     let long = steps.get(steps.len() * 9 / 10).copied();
-    (first, long.unwrap_or_default())
+    long.unwrap_or_default()
 }
 
 /// So many channels, on each of which something reliable is on its way.
@@ -101,6 +107,36 @@ fn carrying_channels_over() {
         wire.data.another = Some([3; 32]);
         wire.abort()
     });
+}
+
+/// A read takes as long as a packet may.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "it is the clock that counts")]
+fn reading_what_is_no_message() {
+    for (name, ppid) in [
+        ("reading what has no type", 99),
+        ("reading parts of a message", BINARY_PARTIAL),
+    ] {
+        stays(name, 1000, |messages| {
+            let mut wire = Wire::new(&Settings::default());
+            let id = wire.opens(Some(6), "");
+            for _ in 0..messages {
+                wire.peer_sends(6, ppid, vec![1]);
+            }
+            wire.pass(Duration::from_secs(2));
+            let mut times = Vec::new();
+            loop {
+                let start = Instant::now();
+                assert_eq!(wire.read(id), None);
+                times.push(start.elapsed());
+                if !wire.data.goes_on() {
+                    break;
+                }
+                times.extend(wire.times_steps());
+            }
+            (times[0], long(times, messages / 1000))
+        });
+    }
 }
 
 #[test]
