@@ -176,7 +176,7 @@ impl Data {
 
     /// RFC 8832 §6: user messages for no channel are an error, and their stream is reset.
     fn give_up(&mut self, stream: u16) {
-        self.messages_dropped += self.backlog.unclaimed.take(stream).len() as u64;
+        self.messages_dropped += self.backlog.unclaimed.refuse(stream);
         self.session.reject(stream);
     }
 
@@ -193,7 +193,7 @@ impl Data {
         if self.backlog.unclaimed.has(stream)
             && self.session.handle_user_message(stream) == datachannel::Disposition::Discard
         {
-            self.messages_dropped += self.backlog.unclaimed.take(stream).len() as u64;
+            self.messages_dropped += self.backlog.unclaimed.refuse(stream);
         }
     }
 

@@ -153,7 +153,10 @@ impl Data {
                 return;
             } else if let Some(stream) = self.backlog.next_stream(tasks) {
                 self.pull(now, stream, tasks);
-            } else if !self.finish_reset() && !self.list_resets() {
+            } else if !self.finish_reset()
+                && !self.list_resets()
+                && !self.backlog.unclaimed.drop_some()
+            {
                 return;
             }
         }
@@ -240,6 +243,9 @@ impl Data {
 
     /// The association may carry the most important of the channels that there are.
     fn weigh_channels(&mut self) {
+        if !self.limits.dscp {
+            return;
+        }
         let channels = self.session.channels();
         let channels = channels.filter_map(|id| self.session.channel(id));
         let priority = channels.map(datachannel::Channel::priority).max();

@@ -9,7 +9,7 @@ use sctp::packet::{ChunkKind, Packet, Reconfig, Request};
 
 use super::*;
 use crate::{
-    DataChannelState, ErrorDetail, Message, SctpTransportState, SendError,
+    DataChannelState, ErrorDetail, Message, Priority, SctpTransportState, SendError,
     engine::{
         TransportId,
         task::{ChannelEvent, Event},
@@ -855,6 +855,25 @@ fn streams_are_given_up_one_by_one() {
     assert!(wire.data.poll_timeout().is_some_and(|at| at <= wire.now));
     wire.takes_steps();
     assert_eq!(wire.data.messages_dropped(), 3);
+}
+
+/// RFC 8837: a new channel is weighed by itself, and not all that there are with it.
+#[test]
+fn a_new_channel_weighs_no_other() {
+    let mut wire = Wire::new(&Settings::default().dscp(true));
+    let init = DataChannelInit {
+        priority: Priority::High,
+        ..DataChannelInit::default()
+    };
+    wire.data.open("", &init).unwrap();
+    wire.run();
+    assert_eq!(wire.data.priority, Some(datachannel::Priority::High));
+    wire.data.priority = None;
+    wire.opens(Some(6), "");
+    wire.peer_opens(8);
+    wire.pass(Duration::from_millis(300));
+    assert_eq!(wire.announced().len(), 1);
+    assert_eq!(wire.data.priority, Some(datachannel::Priority::Low));
 }
 
 /// A message of so many parts is read in steps, the next of which is told of.

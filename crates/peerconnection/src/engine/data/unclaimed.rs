@@ -14,7 +14,9 @@ use oxirtc_sctp as sctp;
 #[derive(Debug, Default)]
 pub(super) struct Unclaimed {
     streams: BTreeMap<u16, Waiting>,
-    /// What they cost together, in bytes.
+    /// What has got no channel, and is still to be dropped.
+    refused: Vec<Waiting>,
+    /// What all cost together, in bytes.
     cost: usize,
 }
 
@@ -65,6 +67,30 @@ impl Unclaimed {
         waiting.messages
     }
 
+    /// What waited on a stream gets no channel; answers how many messages that were.
+    pub(super) fn refuse(&mut self, stream: u16) -> u64 {
+        let Some(waiting) = self.streams.remove(&stream) else {
+            return 0;
+        };
+        let count = waiting.messages.len();
+        self.refused.push(waiting);
+        count as u64
+    }
+
+    /// Drops a few messages that got no channel. False when there are none.
+    pub(super) fn drop_some(&mut self) -> bool {
+        let Some(last) = self.refused.last_mut() else {
+            return false;
+        };
+        let left = last.messages.len().saturating_sub(DROPPED);
+        last.messages.truncate(left);
+        if left == 0 {
+            self.cost -= last.cost;
+            self.refused.pop();
+        }
+        true
+    }
+
     /// How many messages wait.
     pub(super) fn count(&self) -> u64 {
         let streams = self.streams.values();
@@ -73,6 +99,9 @@ impl Unclaimed {
 
     /// Lets go of a message, or of a stream that has none; answers how many that were, or `None` when there is nothing.
     pub(super) fn forget_one(&mut self) -> Option<u64> {
+        if self.drop_some() {
+            return Some(0);
+        }
         let mut entry = self.streams.first_entry()?;
         let message = entry.get_mut().messages.pop();
         if message.is_none() {
@@ -96,3 +125,5 @@ impl Unclaimed {
 /// What one stream may hold, in bytes.
 const MAX_STREAM: usize = 64 << 10;
 const MAX_WAIT: Duration = Duration::from_secs(10);
+/// How many messages are dropped at once.
+const DROPPED: usize = 2;

@@ -224,6 +224,7 @@ fn an_error_behind_what_waits_for_a_channel() {
             let open = wire.next_of_peer();
             let times = timed(&mut wire, &open, 0);
             assert_eq!(wire.data.messages_dropped(), u64::from(messages));
+            assert!(!wire.data.backlog.unclaimed.drop_some(), "all are gone");
             times
         },
     );
