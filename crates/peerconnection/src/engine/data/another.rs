@@ -56,38 +56,22 @@ impl Data {
             sctp.association.replace(association)
         });
         if let Some(former) = former {
-            let (backlog, telling) = (self.backlog.renew(), None);
-            self.carrying = Some(Carrying {
-                former,
-                backlog,
-                telling,
-            });
+            let backlog = self.backlog.renew();
+            self.carrying = Some(Carrying { former, backlog });
             self.session.begin_carrying();
         }
         true
     }
 
-    /// A few channels are carried over.
-    pub(super) fn carry_some(&mut self, tasks: &mut Tasks) {
-        for _ in 0..CARRIED {
-            if !self.go_on_carrying(tasks) {
-                self.carrying.take_if(|it| !it.former.let_go());
-                return;
-            }
-        }
-    }
-
     /// All that is left at once: something else is to begin.
     pub(in crate::engine) fn finish_carrying(&mut self, tasks: &mut Tasks) {
         if self.carrying.is_some() {
-            self.finish_ending(tasks);
-            while self.go_on_carrying(tasks) {}
-            self.carrying = None;
+            self.finish(tasks);
         }
     }
 
     /// Carries the next channel over, or lets go of the next thing that came for the association that was. False when there is none.
-    fn go_on_carrying(&mut self, tasks: &mut Tasks) -> bool {
+    pub(super) fn go_on_carrying(&mut self, tasks: &mut Tasks) -> bool {
         if let Some(id) = self.session.next_left().map(ChannelId) {
             if self.keep_what_came_on(id) != Moved::Some {
                 self.bring_over(id, tasks);
@@ -110,28 +94,23 @@ impl Data {
         }
         self.tell_all(None, tasks);
         while self.keep_what_came_on(id) == Moved::Some {}
-        let lost = self.loses(id);
-        self.session.carry(id.0, lost);
-        self.set_telling(Some(id));
+        // It is in the association that was.
+        let left = self.stream_in_use(id).map(|it| self.amounts(id, it));
+        self.session.carry(id.0, self.loses(id));
         let error = sctp_failure(None, "the association ended before the peer had everything");
         self.tell_all(Some(&error), tasks);
-        self.set_telling(None);
         if let Some(stream) = self.stream_in_use(id) {
             self.equip(id);
             self.offer_kept(id, stream, tasks);
-        }
-    }
-
-    fn set_telling(&mut self, id: Option<ChannelId>) {
-        if let Some(carrying) = &mut self.carrying {
-            carrying.telling = id;
+        } else if let (Some(left), Some(local)) = (left, self.channels.get_mut(&id)) {
+            (local.left_behind, local.lost) = left;
         }
     }
 
     /// The association that knows of a channel: while it is to be carried over, that was.
     pub(super) fn association_of(&self, id: ChannelId) -> Option<&sctp::Association> {
         match &self.carrying {
-            Some(it) if it.telling == Some(id) || self.session.is_left(id.0) => Some(&it.former),
+            Some(it) if self.session.is_left(id.0) => Some(&it.former),
             _ => self.live_ref(),
         }
     }
@@ -168,6 +147,3 @@ impl Data {
         reliable && self.unacknowledged(id) > 0
     }
 }
-
-/// How many channels are carried over in a step.
-pub(super) const CARRIED: usize = 4;

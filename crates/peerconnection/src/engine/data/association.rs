@@ -101,8 +101,7 @@ impl Data {
             association.abort(now, "another association takes its place");
         }
         self.end(None, tasks);
-        self.finish_ending(tasks);
-        self.finish_carrying(tasks);
+        self.finish(tasks);
         self.create(on, seed);
         if let Some(agreed) = agreed {
             self.negotiate(now, on, agreed.ports, agreed.remote_limit);
@@ -318,22 +317,21 @@ impl Data {
         self.session.begin_connected(channels);
     }
 
-    /// A few channels that have waited for the association fail or open.
-    pub(super) fn open_some(&mut self, tasks: &mut Tasks) {
-        for _ in 0..OPENED {
-            if !self.session.refuse_next() {
-                // One that has carried the channels over has shown no other state.
-                let state = self.sctp.as_mut().map(|it| &mut it.state);
-                let before = state.map(|it| mem::replace(it, SctpTransportState::Connected));
-                if before.is_some_and(|it| it != SctpTransportState::Connected) {
-                    tasks.push_one(Event::SctpTransport(SctpTransportState::Connected));
-                }
-                if !self.session.open_next() {
-                    return;
-                }
+    /// The next channel that has waited for the association fails or opens. False when there is none.
+    pub(super) fn go_on_opening(&mut self, tasks: &mut Tasks) -> bool {
+        if !self.session.refuse_next() {
+            // One that has carried the channels over has shown no other state.
+            let state = self.sctp.as_mut().map(|it| &mut it.state);
+            let before = state.map(|it| mem::replace(it, SctpTransportState::Connected));
+            if before.is_some_and(|it| it != SctpTransportState::Connected) {
+                tasks.push_one(Event::SctpTransport(SctpTransportState::Connected));
             }
-            self.tell_all(None, tasks);
+            if !self.session.open_next() {
+                return false;
+            }
         }
+        self.tell_all(None, tasks);
+        true
     }
 
     /// The section was rejected or rolled back: W3C's `sctp` is null again.
@@ -345,8 +343,7 @@ impl Data {
         if established {
             self.end(None, tasks);
         }
-        self.finish_ending(tasks);
-        self.finish_carrying(tasks);
+        self.finish(tasks);
         self.leave();
         self.sctp = None;
     }
@@ -375,8 +372,7 @@ impl Data {
 
     /// W3C's close: channels are closed without events. The ABORT waits in the association.
     pub(in crate::engine) fn close(&mut self, now: Instant) {
-        self.finish_ending(&mut Tasks::default());
-        self.finish_carrying(&mut Tasks::default());
+        self.finish(&mut Tasks::default());
         self.close_all();
         if let Some(sctp) = &mut self.sctp {
             sctp.state = SctpTransportState::Closed;
@@ -409,8 +405,6 @@ impl Limits {
     }
 }
 
-/// How many channels are looked at in a step when the association is there.
-const OPENED: usize = 8;
 /// Associations that ended without a packet in between. Descriptions alone bring so many.
 const MOST_LEAVING: usize = 8;
 /// Characters of an INIT chunk that is worth reading.

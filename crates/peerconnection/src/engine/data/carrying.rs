@@ -3,13 +3,10 @@
 use oxirtc_sctp as sctp;
 
 use super::backlog::Backlog;
-use crate::engine::ids::ChannelId;
 
 /// Channels on their way from one association to the one in its place.
 pub(super) struct Carrying {
     /// Where those are that are still to be carried over.
     pub(super) former: sctp::Association,
     pub(super) backlog: Backlog,
-    /// The one that is being told: what was left behind of it is in the former.
-    pub(super) telling: Option<ChannelId>,
 }

@@ -83,21 +83,24 @@ impl Data {
 
     /// What W3C goes on showing of a channel that has just been closed.
     fn note_end(&mut self, id: ChannelId) {
-        let (left_behind, unacknowledged) = match self.channel(id).map(|it| it.stream()) {
+        let left = match self.channel(id).map(|it| it.stream()) {
             // Nothing of it is left when the association was restarted.
-            Some(Some(stream)) if !self.is_restarting() => {
-                (self.buffered(id, stream), self.pending(id, stream))
-            }
-            _ => (0, 0),
+            Some(Some(stream)) if !self.is_restarting() => self.amounts(id, stream),
+            _ => (0, false),
         };
         let Some(local) = self.channels.get_mut(&id) else {
             return;
         };
-        (local.left_behind, local.lost) = (left_behind, unacknowledged > 0);
+        (local.left_behind, local.lost) = left;
         if local.discards {
             self.let_go(id);
             self.channels.remove(&id);
         }
+    }
+
+    /// What is buffered on the stream of a channel, and whether the peer has not acknowledged everything.
+    pub(super) fn amounts(&self, id: ChannelId, stream: u16) -> (u64, bool) {
+        (self.buffered(id, stream), self.pending(id, stream) > 0)
     }
 
     /// W3C §4.4.2: all channels are closed at once, and nothing is told.

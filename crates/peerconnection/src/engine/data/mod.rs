@@ -14,6 +14,7 @@ mod local;
 mod outbound;
 mod over;
 mod sctp;
+mod steps;
 mod unclaimed;
 
 use std::{
@@ -121,25 +122,9 @@ impl Data {
             if passes {
                 continue;
             }
-            // What came after an end or a restart waits until all of it are told.
-            if self.ending.is_some() {
+            if self.is_under_way() {
                 self.take_steps(tasks);
-                if self.ending.is_some() {
-                    break;
-                }
-                continue;
-            }
-            // What the other association brings waits until they are carried over.
-            if self.carrying.is_some() {
-                self.carry_some(tasks);
-                if self.carrying.is_some() {
-                    break;
-                }
-                continue;
-            }
-            if self.session.is_opening() {
-                self.open_some(tasks);
-                if self.session.is_opening() {
+                if self.is_under_way() {
                     break;
                 }
                 continue;

@@ -1,7 +1,5 @@
 //! The end of an association, or its restart, which every channel is told of: a few at a time, as there may be very many.
 
-use oxirtc_sctp as sctp;
-
 use super::{
     Data,
     ending::{Ending, Leaves},
@@ -70,29 +68,8 @@ impl Data {
         }
     }
 
-    /// A few of its channels are closed.
-    pub(super) fn take_steps(&mut self, tasks: &mut Tasks) {
-        for _ in 0..CLOSED {
-            if !self.go_on_ending(tasks) {
-                if !self.lets_go() {
-                    self.conclude(tasks);
-                }
-                return;
-            }
-        }
-    }
-
-    /// All that is left of it at once: something takes its place.
-    pub(super) fn finish_ending(&mut self, tasks: &mut Tasks) {
-        while self.go_on_ending(tasks) {}
-        self.conclude(tasks);
-    }
-
     /// Closes the next channel of what has ended, or lets go of the next thing that was to be dealt with. False when there is none.
-    fn go_on_ending(&mut self, tasks: &mut Tasks) -> bool {
-        if self.ending.is_none() {
-            return false;
-        }
+    pub(super) fn go_on_ending(&mut self, tasks: &mut Tasks) -> bool {
         let next = self.session.next_ending().map(ChannelId);
         if next.is_some_and(|id| self.keep_what_came_on(id) == Moved::Some) {
             return true;
@@ -118,17 +95,8 @@ impl Data {
         true
     }
 
-    /// Drops a step of what the association holds that is over. False when nothing is left.
-    fn lets_go(&mut self) -> bool {
-        let is_over = self.ending.as_ref().is_some_and(|it| it.over.is_some());
-        is_over && self.live().is_some_and(sctp::Association::let_go)
-    }
-
     /// All channels are told, and what was to be dealt with is let go of.
-    fn conclude(&mut self, tasks: &mut Tasks) {
-        let Some(ending) = self.ending.take() else {
-            return;
-        };
+    pub(super) fn ended(&mut self, ending: &Ending, tasks: &mut Tasks) {
         if ending.over.is_some() {
             self.leave();
         }
@@ -162,6 +130,3 @@ impl Data {
         self.move_aside(stream, Some(id))
     }
 }
-
-/// How many channels are closed in a step.
-pub(super) const CLOSED: usize = 8;

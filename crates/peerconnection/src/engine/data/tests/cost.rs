@@ -84,7 +84,7 @@ fn an_abort() {
     stays("an ABORT beside channels", 300, |channels| {
         let mut wire = sending(channels);
         let abort = wire.abort();
-        timed(&mut wire, &abort, channels / over::CLOSED as u32)
+        timed(&mut wire, &abort, channels / steps::TAKEN as u32)
     });
     beside_unread("an ABORT beside what nobody read", 100, Wire::abort);
 }
@@ -97,7 +97,7 @@ fn carrying_channels_over() {
         wire.data.another = Some([3; 32]);
         let abort = wire.abort();
         // And what was under way is dropped.
-        let steps = channels / another::CARRIED as u32 + channels / 200;
+        let steps = channels / steps::TAKEN as u32 + channels / 200;
         let times = timed(&mut wire, &abort, steps);
         assert!(wire.data.another.is_none() && wire.data.carrying.is_none());
         assert_eq!(wire.data.session.channels().count(), 0, "all have lost");
@@ -199,7 +199,7 @@ fn the_end_of_set_up() {
                 let packet = wire.next_of_peer();
                 took = wire.takes(&packet);
             }
-            let times = followed(&mut wire, took, channels / 8);
+            let times = followed(&mut wire, took, channels / steps::TAKEN as u32);
             let open = wire.data.session.stats().opened;
             assert_eq!(open, u64::from(channels));
             times

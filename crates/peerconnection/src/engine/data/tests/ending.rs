@@ -27,7 +27,7 @@ fn ends_in_steps(wire: &mut Wire, channels: usize) -> Vec<usize> {
         times.len(),
         times[times.len() * 99 / 100]
     );
-    assert!(steps.iter().all(|it| *it <= 2 * over::CLOSED), "{steps:?}");
+    assert!(steps.iter().all(|it| *it <= 2 * steps::TAKEN), "{steps:?}");
     assert_eq!(steps.iter().sum::<usize>(), channels);
     steps
 }
@@ -51,7 +51,7 @@ fn an_abort_closes_channels_in_steps() {
     wire.peer_aborts();
     let steps = ends_in_steps(&mut wire, channels.into());
     assert!(
-        steps.len() >= usize::from(channels) / (2 * over::CLOSED),
+        steps.len() >= usize::from(channels) / (2 * steps::TAKEN),
         "{}",
         steps.len()
     );
@@ -164,7 +164,7 @@ fn an_end_is_over_before_anything_else_begins() {
 #[test]
 fn what_came_before_an_end_is_read_or_counted() {
     let (mut wire, ids) = ending();
-    wire.data.finish_ending(&mut wire.tasks);
+    wire.data.finish(&mut wire.tasks);
     assert_eq!(wire.data.messages_dropped, 1);
     assert_eq!(wire.read(ids[3]), Some(Message::from(vec![7; 900])));
 }
@@ -186,7 +186,7 @@ fn what_ends_does_not_begin() {
             assert!(data.ending.is_some());
         }
         data.connect(now, None, true);
-        data.finish_ending(&mut tasks);
+        data.finish(&mut tasks);
         let begins = data.poll_transmit(now, ON, 1200, &mut Vec::new());
         assert_eq!(begins, !ends);
     }
