@@ -17,7 +17,7 @@ use super::{
     names::LocalNames,
     patience::Patience,
     send::{Blocked, Refusals},
-    sockets::{Socket, UdpSocket},
+    sockets::{SOCKET_BUFFER, Socket, UdpSocket},
     stream::{self, Stream},
     tls::Tls,
     ways::Ways,
@@ -541,8 +541,6 @@ const STALLED: Duration = Duration::from_millis(20);
 const LOCAL: &[u8] = b".local";
 /// How long the addresses of a name are waited for.
 const LOOKUP: Duration = Duration::from_secs(10);
-/// Bytes of receive and of send buffer asked for: a whole window of SCTP may come at once.
-pub(super) const SOCKET_BUFFER: usize = 4 << 20;
 /// A path without a way is told as often as this.
 const TELLING: Duration = Duration::from_millis(500);
 

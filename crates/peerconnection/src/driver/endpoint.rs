@@ -9,14 +9,13 @@ use std::{
 use tokio::runtime::Handle;
 
 use super::{
-    carrier::SOCKET_BUFFER,
     connection,
     incoming::Incoming,
     interfaces::Networks,
     names::LocalNames,
     port::{Port, Share, covers},
     ports::Ports,
-    sockets::{Socket, UdpSocket},
+    sockets::{SOCKET_BUFFER, Socket, UdpSocket},
     ways::Ways,
 };
 use crate::{Configuration, Error, ErrorKind, Interface, PeerConnection, Settings};
@@ -44,9 +43,9 @@ pub struct Endpoint {
 }
 
 /// Settings of the port of an [`Endpoint`], beside those of its connections.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct EndpointSettings {
-    readers: usize,
+    readers: Option<usize>,
     tcp: bool,
 }
 
@@ -54,10 +53,11 @@ impl EndpointSettings {
     /// How many tasks read from the port, each from a socket of its own that the system gives a share of the senders (Linux; elsewhere
     /// there is one). They run on as many threads as the runtime has, and none waits for a connection that is busy.
     ///
-    /// Default: one for each processor, 8 at most. At least 1, at most 64.
+    /// Default: one for each processor, 8 at most, of which all but the first join with the second connection, or with
+    /// [`Endpoint::incoming`]: all of one peer comes to one of them. Set, they are there from the beginning. At least 1, at most 64.
     #[must_use]
     pub fn readers(mut self, count: usize) -> Self {
-        self.readers = count.clamp(1, MAX_READERS);
+        self.readers = Some(count.clamp(1, MAX_READERS));
         self
     }
 
@@ -70,18 +70,6 @@ impl EndpointSettings {
     pub fn tcp(mut self, on: bool) -> Self {
         self.tcp = on;
         self
-    }
-}
-
-impl Default for EndpointSettings {
-    fn default() -> Self {
-        // Asked once: the system reads files to answer.
-        static PROCESSORS: LazyLock<usize> =
-            LazyLock::new(|| std::thread::available_parallelism().map_or(1, usize::from));
-        Self {
-            readers: READERS.min(*PROCESSORS),
-            tcp: false,
-        }
     }
 }
 
@@ -112,9 +100,10 @@ impl Endpoint {
         let mut refused =
             io::Error::new(io::ErrorKind::InvalidInput, "there is no address to bind");
         for address in address.to_socket_addrs().map_err(unread)? {
-            let sockets = sockets(address, settings.readers).map_err(|error| ("UDP", error));
+            let at_once = settings.readers.unwrap_or(1);
+            let sockets = sockets(address, at_once).map_err(|error| ("UDP", error));
             let with_streams = |sockets| {
-                let endpoint = Self::with_streams(runtime.clone(), sockets, settings.tcp);
+                let endpoint = Self::with_streams(runtime.clone(), sockets, &settings);
                 endpoint.map_err(|error| ("TCP", error))
             };
             match sockets.and_then(with_streams) {
@@ -137,9 +126,16 @@ impl Endpoint {
         Ok(Self::over(Port::open(runtime()?, sockets, false), None))
     }
 
-    fn with_streams(runtime: Handle, sockets: Vec<Arc<dyn Socket>>, tcp: bool) -> io::Result<Self> {
+    fn with_streams(
+        runtime: Handle,
+        sockets: Vec<Arc<dyn Socket>>,
+        settings: &EndpointSettings,
+    ) -> io::Result<Self> {
         let mut port = Port::open(runtime.clone(), sockets, true);
-        if tcp {
+        if settings.readers.is_none() && cfg!(target_os = "linux") {
+            port.more_readers(default_readers() - 1);
+        }
+        if settings.tcp {
             port.listen()?;
         }
         Ok(Self::over(port, Some(LocalNames::new(runtime, None))))
@@ -263,6 +259,14 @@ fn unlisted_interface(address: IpAddr) -> Interface {
     }
 }
 
+/// For the port of many.
+fn default_readers() -> usize {
+    // Asked once: the system reads files to answer.
+    static PROCESSORS: LazyLock<usize> =
+        LazyLock::new(|| std::thread::available_parallelism().map_or(1, usize::from));
+    READERS.min(*PROCESSORS)
+}
+
 fn runtime() -> io::Result<Handle> {
     Handle::try_current().map_err(|_| io::Error::other("an endpoint needs a tokio runtime"))
 }
@@ -304,4 +308,59 @@ fn explain(protocol: &str, address: SocketAddr, error: &io::Error) -> String {
         }
         _ => format!("{protocol} {address} cannot be bound: {error}"),
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        net::{Ipv4Addr, UdpSocket},
+        time::Duration,
+    };
+
+    use super::*;
+
+    /// From each of many addresses, of which a socket that nobody reads from would have its share.
+    async fn all_is_read(endpoint: &Endpoint) {
+        let (before, to) = (endpoint.dropped(), endpoint.local_address().unwrap());
+        for _ in 0..STRANGERS {
+            let stranger = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+            stranger.send_to(&[0xff; 20], to).unwrap();
+        }
+        let read = async {
+            while endpoint.dropped() < before + STRANGERS {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let in_time = tokio::time::timeout(Duration::from_secs(10), read).await;
+        assert!(in_time.is_ok(), "{}", endpoint.dropped() - before);
+    }
+
+    #[tokio::test]
+    async fn readers_join_with_the_second_connection() {
+        let linux = cfg!(target_os = "linux");
+        let all = if linux { default_readers() } else { 1 };
+        let local = (Ipv4Addr::LOCALHOST, 0);
+        let endpoint = Endpoint::bind(local).unwrap();
+        let first = endpoint.peer_connection(Configuration::default());
+        assert_eq!(endpoint.port.readers(), 1);
+        all_is_read(&endpoint).await;
+        let second = endpoint.peer_connection(Configuration::default());
+        assert_eq!(endpoint.port.readers(), all);
+        all_is_read(&endpoint).await;
+        let third = endpoint.peer_connection(Configuration::default());
+        assert_eq!(endpoint.port.readers(), all);
+        drop((first, second, third));
+
+        let endpoint = Endpoint::bind(local).unwrap();
+        let _incoming = endpoint.incoming();
+        assert_eq!(endpoint.port.readers(), all);
+
+        let settings = EndpointSettings::default().readers(3);
+        let endpoint = Endpoint::bind_with(local, settings).unwrap();
+        let pair = [(); 2].map(|()| endpoint.peer_connection(Configuration::default()));
+        assert_eq!(endpoint.port.readers(), if linux { 3 } else { 1 });
+        drop(pair);
+    }
+
+    const STRANGERS: u64 = 64;
 }

@@ -1,9 +1,9 @@
 //! A port that connections share, and one connection's share of it.
 
 use std::{
-    io,
+    io, mem,
     net::{IpAddr, SocketAddr},
-    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
     time::Instant,
 };
 
@@ -15,7 +15,7 @@ use super::{
     listener::{Claimants, Claimed, Listener},
     receive::{deliver, readable, receive},
     routes::{Adopter, Applied, ConnectionId, Notice, Routes},
-    sockets::{Batch, Received, Socket},
+    sockets::{Batch, Received, SOCKET_BUFFER, Socket, UdpSocket},
 };
 use crate::{
     Path, Route,
@@ -29,12 +29,20 @@ use crate::{
 pub(super) struct Port {
     sockets: Vec<Arc<dyn Socket>>,
     routes: Arc<RwLock<Routes>>,
-    readers: Vec<AbortHandle>,
+    readers: Mutex<Readers>,
     /// Where streams come.
     listeners: Vec<Listener>,
     runtime: Handle,
     /// The sockets are the kernel's, so that it may be asked for more of them.
     of_kernel: bool,
+}
+
+/// The tasks that read.
+#[derive(Debug)]
+struct Readers {
+    reading: Vec<AbortHandle>,
+    /// How many more are to read at each address.
+    to_come: usize,
 }
 
 /// One connection's share of a port, given back when it is dropped.
@@ -53,15 +61,15 @@ impl Port {
     /// Reads from the sockets on this runtime, for as long as the port is held.
     pub(super) fn open(runtime: Handle, sockets: Vec<Arc<dyn Socket>>, of_kernel: bool) -> Self {
         let routes = Arc::<RwLock<Routes>>::default();
-        let reader = |socket: &Arc<dyn Socket>| {
-            let reading = read(Reader(routes.clone()), socket.clone());
-            runtime.spawn(reading).abort_handle()
+        let start = |socket: &Arc<dyn Socket>| start(&runtime, &routes, socket.clone());
+        let readers = Readers {
+            reading: sockets.iter().map(start).collect(),
+            to_come: 0,
         };
-        let readers = sockets.iter().map(reader).collect();
         Self {
             sockets,
             routes,
-            readers,
+            readers: Mutex::new(readers),
             listeners: Vec::new(),
             runtime,
             of_kernel,
@@ -80,6 +88,34 @@ impl Port {
         Ok(())
     }
 
+    /// So many more are to read at each address once there are peers to share among them: the system gives all that one peer sends to
+    /// one socket, so that a port with a single connection has no use for a second.
+    pub(super) fn more_readers(&mut self, count: usize) {
+        let readers = self.readers.get_mut();
+        readers.unwrap_or_else(PoisonError::into_inner).to_come = count;
+    }
+
+    /// Those that were to come join. The port serves its connections without them too.
+    fn join_readers(&self) {
+        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = mem::take(&mut readers.to_come);
+        let _inside = self.runtime.enter();
+        for address in self.addresses().flat_map(|it| vec![it; count]) {
+            match UdpSocket::join(address, SOCKET_BUFFER) {
+                Ok(socket) => {
+                    let reading = start(&self.runtime, &self.routes, socket);
+                    readers.reading.push(reading);
+                }
+                Err(error) => log::debug!("no further reader at {address}: {error}"),
+            }
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn readers(&self) -> usize {
+        self.readers.lock().unwrap().reading.len()
+    }
+
     pub(super) fn takes_streams(&self) -> bool {
         !self.listeners.is_empty()
     }
@@ -90,6 +126,7 @@ impl Port {
 
     /// Requests that name none of its connections, from now on.
     pub(super) fn incoming(&self) -> Incoming {
+        self.join_readers();
         locked(&self.routes).incoming()
     }
 
@@ -107,6 +144,9 @@ impl Port {
 impl Share {
     pub(super) fn new(port: Arc<Port>) -> Self {
         let id = locked(&port.routes).new_connection();
+        if !id.is_first() {
+            port.join_readers();
+        }
         Self { port, id }
     }
 
@@ -199,7 +239,9 @@ impl Drop for Share {
 
 impl Drop for Port {
     fn drop(&mut self) {
-        self.readers.iter().for_each(AbortHandle::abort);
+        let readers = self.readers.get_mut();
+        let readers = readers.unwrap_or_else(PoisonError::into_inner);
+        readers.reading.iter().for_each(AbortHandle::abort);
     }
 }
 
@@ -211,6 +253,11 @@ impl Drop for Reader {
         let living = engines.iter().filter_map(WeakEngineLock::upgrade);
         living.for_each(|engine| engine.abandon());
     }
+}
+
+fn start(runtime: &Handle, routes: &Arc<RwLock<Routes>>, socket: Arc<dyn Socket>) -> AbortHandle {
+    let reading = read(Reader(routes.clone()), socket);
+    runtime.spawn(reading).abort_handle()
 }
 
 /// Receives for all connections of a port.

@@ -97,6 +97,13 @@ struct Entry {
 #[derive(Default)]
 struct Strangers(Mutex<Option<(Instant, u32)>>);
 
+impl ConnectionId {
+    /// Whether its port had no connection before.
+    pub(super) fn is_first(self) -> bool {
+        self.0 == 1
+    }
+}
+
 impl Strangers {
     /// Whether one more is looked at. Each costs a digest under the lock of the connection, and whoever knows a fragment may send them.
     fn admits(&self, now: Instant) -> bool {

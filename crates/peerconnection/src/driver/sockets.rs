@@ -123,6 +123,11 @@ impl UdpSocket {
         std::iter::once(Ok(first)).chain(next).collect()
     }
 
+    /// One more socket at an address at which a [group](Self::bind_group) is bound.
+    pub(super) fn join(address: SocketAddr, buffer: usize) -> io::Result<Arc<dyn Socket>> {
+        Self::bind_one(address, buffer, Sharing::Next)
+    }
+
     fn bind_one(
         address: SocketAddr,
         buffer: usize,
@@ -301,6 +306,8 @@ pub(super) fn with_batch<R>(body: impl FnOnce(&mut Batch) -> R) -> R {
 const BUFFER: usize = 65_536;
 /// Few, as GRO fills each: they stay in the cache.
 const BUFFERS: usize = if BATCH_SIZE < 8 { BATCH_SIZE } else { 8 };
+/// Bytes of receive and of send buffer asked for: a whole window of SCTP may come at once.
+pub(super) const SOCKET_BUFFER: usize = 4 << 20;
 
 #[cfg(test)]
 mod tests {
