@@ -41,21 +41,26 @@ impl Credentials {
             password: ice_chars(random, PASSWORD_LENGTH),
         }
     }
-}
 
-impl Keys {
-    pub(crate) fn new(credentials: Credentials) -> Result<Self, Error> {
+    /// RFC 8839 §5.4: the lengths and characters of both; `-`, `=`, `#` and `_` are no ice-chars, but
+    /// deployed peers send them. Ours have ice-chars only.
+    pub(crate) fn check(&self) -> Result<(), Error> {
         let fits = |text: &str, least: usize| {
             (least..=256).contains(&text.len())
                 && text
                     .bytes()
                     .all(|c| c.is_ascii_alphanumeric() || b"+/-=#_".contains(&c))
         };
-        // RFC 8839 §5.4: the lengths and characters of both; `-`, `=`, `#` and `_` are no ice-chars, but
-        // deployed peers send them. Ours have ice-chars only.
-        if !fits(&credentials.ufrag, 4) || !fits(&credentials.password, 22) {
-            return Err(Error::InvalidCredentials);
+        match fits(&self.ufrag, 4) && fits(&self.password, 22) {
+            true => Ok(()),
+            false => Err(Error::InvalidCredentials),
         }
+    }
+}
+
+impl Keys {
+    pub(crate) fn new(credentials: Credentials) -> Result<Self, Error> {
+        credentials.check()?;
         let key = IntegrityKey::short_term(&credentials.password);
         let key = key.map_err(|_| Error::InvalidCredentials)?;
         Ok(Self { credentials, key })

@@ -97,8 +97,10 @@ impl Tables {
             .collect()
     }
 
-    pub(crate) fn ids(&self) -> Vec<GenerationId> {
-        self.sessions.iter().map(|session| session.id).collect()
+    /// The session behind this one, or the first: for who changes them on the way.
+    pub(crate) fn next_id(&self, after: Option<GenerationId>) -> Option<GenerationId> {
+        let ids = self.sessions.iter().map(|session| session.id);
+        ids.filter(|id| Some(*id) > after).min()
     }
 
     /// The generations of the plan, the newer one first.

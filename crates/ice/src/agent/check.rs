@@ -90,7 +90,9 @@ impl Agent {
     /// RFC 8445 §7.2.5.2.3: a check that was never answered fails its pair. Another takes its place, if
     /// some were left out.
     pub(super) fn end_exhausted(&mut self, now: Instant, set: &ChecklistSet) {
-        for id in self.tables.ids() {
+        let mut last = None;
+        while let Some(id) = self.tables.next_id(last) {
+            last = Some(id);
             let Some(session) = self.tables.session_mut(id) else {
                 continue;
             };
@@ -118,7 +120,9 @@ impl Agent {
 
     /// Sends the consent checks that are due, and ends consent where no answer came.
     pub(super) fn refresh_consent(&mut self, now: Instant, set: &ChecklistSet) {
-        for id in self.tables.ids() {
+        let mut last = None;
+        while let Some(id) = self.tables.next_id(last) {
+            last = Some(id);
             // The end of one pair's consent may call others into service, which are due themselves.
             while let Some((pair, freshness)) = self.due_consent(now, id) {
                 let sent = freshness.is_some_and(|it| self.send_consent(now, set, (id, pair), it));

@@ -13,7 +13,9 @@ impl Agent {
     /// As controlling agent, nominates when there is nothing better to wait for, or it was waited for
     /// long enough. Payload flows on the best valid pair meanwhile.
     pub(super) fn consider_nomination(&mut self, now: Instant, set: &ChecklistSet) {
-        for id in self.tables.ids() {
+        let mut last = None;
+        while let Some(id) = self.tables.next_id(last) {
+            last = Some(id);
             // What ends its pair in between, a network that goes or a relay, ends the nomination.
             if let Some(session) = self.tables.session_mut(id) {
                 let Session {
@@ -63,7 +65,9 @@ impl Agent {
 
     /// Notes which sessions may nominate another pair later (draft-thatcher-ice-renomination).
     pub(super) fn note_renomination(&mut self, set: &ChecklistSet) {
-        for id in self.tables.ids() {
+        let mut last = None;
+        while let Some(id) = self.tables.next_id(last) {
+            last = Some(id);
             let renominates = set.is_controlling() && self.renominates(id);
             if let Some(session) = self.tables.session_mut(id) {
                 session.renominates = renominates;

@@ -34,9 +34,9 @@ impl Agent {
     ) -> Result<(), Error> {
         self.check_open()?;
         for generation in [&plan.stable, &plan.open].into_iter().flatten() {
-            Keys::new(generation.local.clone())?;
+            generation.local.check()?;
             if let Some(remote) = &generation.remote {
-                Keys::new(remote.credentials.clone())?;
+                remote.credentials.check()?;
             }
         }
         let stable = plan.stable.as_ref().and_then(|it| self.list(now, it));
@@ -288,7 +288,9 @@ impl Agent {
             side.candidates.push(local);
             sides.push((side.id, side.gathered));
         }
-        for session in self.tables.ids() {
+        let mut last = None;
+        while let Some(session) = self.tables.next_id(last) {
+            last = Some(session);
             let of = self.tables.session(session).filter(|it| it.is_listed());
             let side = sides
                 .iter()

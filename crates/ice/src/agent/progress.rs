@@ -269,14 +269,15 @@ impl Agent {
     /// Tells which paths are not used any more, and lets go of payload held for them.
     pub(super) fn release_paths(&mut self) {
         let tables = &self.tables;
+        let mut known = self.outcome.authenticated.iter();
+        if known.all(|(key, _)| tables.is_in_use(*key)) {
+            return;
+        }
         let known = std::mem::take(&mut self.outcome.authenticated);
         let (used, released): (Vec<_>, Vec<_>) = known
             .into_iter()
             .partition(|(key, _)| tables.is_in_use(*key));
         self.outcome.authenticated = used;
-        if released.is_empty() {
-            return;
-        }
         let is_released = |key| released.iter().any(|(other, _)| *other == key);
         let dropped = self.held.retain(|key| !is_released(key));
         self.stats.drops.payload += u64::try_from(dropped).unwrap_or(u64::MAX);

@@ -176,7 +176,9 @@ impl Agent {
             return;
         }
         self.epoch = set.epoch();
-        for id in self.tables.ids() {
+        let mut last = None;
+        while let Some(id) = self.tables.next_id(last) {
+            last = Some(id);
             let Some(whole) = self.tables.whole(id) else {
                 continue;
             };

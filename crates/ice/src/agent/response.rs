@@ -22,12 +22,12 @@ impl Agent {
         answer: &Message<'_>,
     ) -> bool {
         let transaction = answer.transaction_id();
-        let mut asked = self.tables.ids();
-        asked.retain(|id| {
-            let session = self.tables.session_mut(*id);
-            session.is_some_and(|it| it.list.with_request(key, &transaction).is_some())
+        let mut sessions = self.tables.sessions.iter_mut();
+        let asked = sessions.find_map(|session| {
+            let asked = session.list.with_request(key, &transaction);
+            asked.map(|_| session.id)
         });
-        let Some(whole) = asked.first().and_then(|id| self.tables.whole(*id)) else {
+        let Some(whole) = asked.and_then(|id| self.tables.whole(id)) else {
             self.stats.drops.unexpected += 1;
             return false;
         };

@@ -18,7 +18,9 @@ impl Agent {
         if let Some(key) = self.gatherer.bases.locate(path.normalized()) {
             self.gatherer.bases.bar(key, true);
             self.gatherer.bind_own(key.base);
-            for id in self.tables.ids() {
+            let mut last = None;
+            while let Some(id) = self.tables.next_id(last) {
+                last = Some(id);
                 if self.bar(now, id, key) {
                     self.combine(set, id, Which::All);
                 }
