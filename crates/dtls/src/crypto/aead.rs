@@ -88,7 +88,8 @@ impl RecordKey {
         prefix: &'static [u8],
         secret: &Secret,
     ) -> Option<Self> {
-        let (aead, hash) = (suite.aead(), Hash::of(suite));
+        let aead = suite.aead();
+        let secret = Hash::of(suite).expander(prefix, secret);
         let protection = match aead {
             it if *it == ring::aead::CHACHA20_POLY1305 => &quic::CHACHA20,
             it if it.key_len() == 16 => &quic::AES_128,
@@ -96,12 +97,12 @@ impl RecordKey {
         };
         let mut key = Zeroizing::new([0; 32]);
         let key = key.get_mut(..aead.key_len())?;
-        hash.expand_label(prefix, secret, b"key", &[], key)?;
+        secret.expand_label(b"key", &[], key)?;
         let aead_key = UnboundKey::new(aead, key).ok()?;
-        hash.expand_label(prefix, secret, b"sn", &[], key)?;
+        secret.expand_label(b"sn", &[], key)?;
         let mask = Box::new(HeaderProtectionKey::new(protection, key).ok()?);
         let mut iv = Zeroizing::new([0; 12]);
-        hash.expand_label(prefix, secret, b"iv", &[], iv.as_mut())?;
+        secret.expand_label(b"iv", &[], iv.as_mut())?;
         let gcm = *aead != ring::aead::CHACHA20_POLY1305;
         Some(Self {
             key: LessSafeKey::new(aead_key),

@@ -18,6 +18,12 @@ pub(crate) struct Secret {
     len: usize,
 }
 
+/// A secret that several outputs are made of, ready for it.
+pub(crate) struct Expander {
+    prefix: &'static [u8],
+    key: hkdf::Prk,
+}
+
 /// How long an output is to be.
 struct OutputLen(usize);
 
@@ -60,37 +66,27 @@ impl Hash {
     /// HKDF-Expand-Label; `None` when a length is beyond its field.
     pub(crate) fn expand_label(
         self,
-        prefix: &[u8],
+        prefix: &'static [u8],
         secret: &Secret,
         label: &[u8],
         context: &[u8],
         out: &mut [u8],
     ) -> Option<()> {
-        let mut length = [0; 2];
-        BigEndian::write_u16(&mut length, u16::try_from(out.len()).ok()?);
-        let label_len = [u8::try_from(prefix.len() + label.len()).ok()?];
-        let context_len = [u8::try_from(context.len()).ok()?];
-        let info = [
-            &length[..],
-            &label_len[..],
-            prefix,
-            label,
-            &context_len,
-            context,
-        ];
-        self.expand(secret, &info, out)
+        self.expander(prefix, secret)
+            .expand_label(label, context, out)
     }
 
-    /// HKDF-Expand (RFC 5869 §2.3); `None` when the output is too long for the hash.
-    pub(crate) fn expand(self, secret: &Secret, info: &[&[u8]], out: &mut [u8]) -> Option<()> {
-        let key = hkdf::Prk::new_less_safe(self.hkdf, secret.as_ref());
-        key.expand(info, OutputLen(out.len())).ok()?.fill(out).ok()
+    pub(crate) fn expander(self, prefix: &'static [u8], secret: &Secret) -> Expander {
+        Expander {
+            prefix,
+            key: hkdf::Prk::new_less_safe(self.hkdf, secret.as_ref()),
+        }
     }
 
     /// Derive-Secret, of a hash that is there already.
     pub(crate) fn derive(
         self,
-        prefix: &[u8],
+        prefix: &'static [u8],
         secret: &Secret,
         label: &[u8],
         context: &[u8],
@@ -102,6 +98,31 @@ impl Hash {
         let out = derived.bytes.get_mut(..derived.len)?;
         self.expand_label(prefix, secret, label, context, out)?;
         Some(derived)
+    }
+}
+
+impl Expander {
+    /// HKDF-Expand-Label; `None` when a length is beyond its field.
+    pub(crate) fn expand_label(&self, label: &[u8], context: &[u8], out: &mut [u8]) -> Option<()> {
+        let mut length = [0; 2];
+        BigEndian::write_u16(&mut length, u16::try_from(out.len()).ok()?);
+        let label_len = [u8::try_from(self.prefix.len() + label.len()).ok()?];
+        let context_len = [u8::try_from(context.len()).ok()?];
+        let info = [
+            &length[..],
+            &label_len[..],
+            self.prefix,
+            label,
+            &context_len,
+            context,
+        ];
+        self.expand(&info, out)
+    }
+
+    /// HKDF-Expand (RFC 5869 §2.3); `None` when the output is too long for the hash.
+    pub(crate) fn expand(&self, info: &[&[u8]], out: &mut [u8]) -> Option<()> {
+        let output = self.key.expand(info, OutputLen(out.len())).ok()?;
+        output.fill(out).ok()
     }
 }
 

@@ -11,6 +11,8 @@ use crate::{
 pub(crate) struct Transcript {
     style: Style,
     bytes: Vec<u8>,
+    /// The hash of all of it so far, from when it is known which: what is asked for many times is hashed once.
+    running: Option<digest::Context>,
 }
 
 /// How headers are written.
@@ -37,11 +39,17 @@ impl Transcript {
             body: &[],
         };
         let start = self.bytes.len();
+        if start == 0 {
+            self.bytes.reserve(USUAL_LEN);
+        }
         fragment.write_header(body.len(), &mut self.bytes);
         if self.style == Style::Tls {
             self.bytes.truncate(start + TLS_HEADER_LEN);
         }
         self.bytes.extend(body);
+        if let (Some(running), Some(added)) = (&mut self.running, self.bytes.get(start..)) {
+            running.update(added);
+        }
     }
 
     pub(crate) fn add_message(&mut self, kind: Kind, sequence: u16, body: &[u8]) {
@@ -57,9 +65,19 @@ impl Transcript {
         &self.bytes
     }
 
+    /// The suite is known, and with it the hash.
+    pub(crate) fn begin_hash(&mut self, suite: CipherSuite) {
+        let mut running = digest::Context::new(suite.digest());
+        running.update(&self.bytes);
+        self.running = Some(running);
+    }
+
     /// The hash of all of it.
     pub(crate) fn hash(&self, suite: CipherSuite) -> digest::Digest {
-        digest::digest(suite.digest(), &self.bytes)
+        match &self.running {
+            Some(running) if running.algorithm() == suite.digest() => running.clone().finish(),
+            _ => digest::digest(suite.digest(), &self.bytes),
+        }
     }
 }
 
@@ -73,6 +91,7 @@ pub(crate) fn hello_hash(suite: CipherSuite, body: &[u8]) -> digest::Digest {
 
 const TLS_HEADER_LEN: usize = 4;
 const MESSAGE_HASH: u8 = 254;
+const USUAL_LEN: usize = 4096;
 
 #[cfg(test)]
 mod tests {
@@ -90,5 +109,31 @@ mod tests {
         transcript.add_message_hash(&[1; 32]);
         let tls = [&[20, 0, 0, 2, 7, 8, 254, 0, 0, 32][..], &[1; 32]].concat();
         assert_eq!(transcript.bytes(), tls);
+    }
+
+    #[test]
+    fn what_is_hashed_on_the_way_is_all_of_it() {
+        let suites = [CipherSuite::Aes128Gcm, CipherSuite::Aes256Gcm];
+        for suite in suites {
+            let mut transcript = Transcript::default();
+            let check = |transcript: &Transcript| {
+                for suite in suites {
+                    let whole = digest::digest(suite.digest(), transcript.bytes());
+                    assert_eq!(transcript.hash(suite).as_ref(), whole.as_ref());
+                }
+            };
+            check(&transcript);
+            transcript.add_message(Kind::ClientHello, 0, &[7; 100]);
+            transcript.begin_hash(suite);
+            check(&transcript);
+            transcript.set_style(Style::Tls);
+            transcript.add_message(Kind::ServerHello, 0, &[8; 200]);
+            transcript.add_message_hash(&[1; 32]);
+            check(&transcript);
+            let mut said = transcript.clone();
+            said.add_message(Kind::Finished, 1, &[9; 32]);
+            check(&said);
+            check(&transcript);
+        }
     }
 }

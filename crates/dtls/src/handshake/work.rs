@@ -112,7 +112,7 @@ impl Work<'_> {
     /// Adds a message to the flight and to the transcript.
     pub(super) fn say(&mut self, epoch: u16, message: &Message<'_>) {
         let kind = message.kind();
-        let mut body = Vec::new();
+        let mut body = Vec::with_capacity(USUAL_LEN);
         message.write(&mut body);
         #[cfg(test)]
         if let Some(edit) = self.edit {
@@ -126,7 +126,7 @@ impl Work<'_> {
 
     /// Adds a hello to the flight, of which only the answer says whether it counts; gives its body.
     pub(super) fn say_untranscribed(&mut self, message: &Message<'_>) -> Vec<u8> {
-        let mut body = Vec::new();
+        let mut body = Vec::with_capacity(USUAL_LEN);
         message.write(&mut body);
         #[cfg(test)]
         if let Some(edit) = self.edit {
@@ -227,3 +227,6 @@ impl From<Fault> for Refusal {
         Self::Doubt(fault)
     }
 }
+
+/// Of a message but for the longest chains, so that it does not grow while it is written.
+const USUAL_LEN: usize = 2048;

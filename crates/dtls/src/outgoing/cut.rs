@@ -49,7 +49,7 @@ impl<'r> Cutter<'r> {
             cut: Cut::default(),
             datagram: Vec::with_capacity(room.min(2048)),
             epoch: 0,
-            payload: Vec::new(),
+            payload: Vec::with_capacity(room.min(2048)),
             pieces: Vec::new(),
         }
     }
@@ -149,12 +149,12 @@ impl<'r> Cutter<'r> {
         if self.payload.is_empty() {
             return Some(());
         }
-        let payload = std::mem::take(&mut self.payload);
         let pieces = std::mem::take(&mut self.pieces);
         let (epoch, content) = (self.epoch, record::HANDSHAKE);
         let sealed = self
             .records
-            .append(epoch, content, &[&payload], &mut self.datagram);
+            .append(epoch, content, &[&self.payload], &mut self.datagram);
+        self.payload.clear();
         let number: RecordNumber = sealed.ok()?;
         self.cut.sent.push(Transmission { number, pieces });
         Some(())

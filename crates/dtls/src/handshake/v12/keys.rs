@@ -27,6 +27,7 @@ impl Work<'_> {
             server_random,
             ..
         } = negotiated;
+        self.transcript.begin_hash(*suite);
         let master = match negotiated.extended_master_secret {
             true => {
                 let session_hash = self.transcript.hash(*suite);

@@ -36,6 +36,7 @@ impl Keyed {
         shared: &[u8],
         role: Role,
     ) -> Result<Self, Fault> {
+        work.transcript.begin_hash(negotiated.suite);
         let keyed = Self::derive(work.transcript, negotiated, shared);
         let keyed = keyed.ok_or(Fault::new(AlertDescription::INTERNAL_ERROR))?;
         let random = &keyed.negotiated.client_random;
