@@ -55,12 +55,15 @@ impl<T> Queue<T> {
 
     #[inline]
     pub(crate) fn back(&self) -> Option<&T> {
-        self.last.back().or(self.first.back())
+        self.last.back().or_else(|| self.first.back())
     }
 
     #[inline]
     pub(crate) fn back_mut(&mut self) -> Option<&mut T> {
-        self.last.back_mut().or(self.first.back_mut())
+        match self.last.is_empty() {
+            true => self.first.back_mut(),
+            false => self.last.back_mut(),
+        }
     }
 
     #[inline]

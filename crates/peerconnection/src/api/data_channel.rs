@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     task::{Context, Poll},
 };
 
@@ -34,6 +34,8 @@ pub struct DataChannel {
 struct ChannelHandle {
     keep_open: Arc<KeepOpen>,
     id: ChannelId,
+    /// Whether its messages are given up at a time. That does not change, and is asked of each message.
+    has_life_time: OnceLock<bool>,
 }
 
 /// Why [`DataChannel::try_send`] did not take a message, with the message.
@@ -55,7 +57,11 @@ impl DataChannel {
 
     pub(super) fn new(keep_open: Arc<KeepOpen>, id: ChannelId) -> Self {
         Self {
-            channel: Arc::new(ChannelHandle { keep_open, id }),
+            channel: Arc::new(ChannelHandle {
+                keep_open,
+                id,
+                has_life_time: OnceLock::new(),
+            }),
         }
     }
 
@@ -138,8 +144,10 @@ impl DataChannel {
     }
 
     fn has_life_time(&self, state: &State) -> bool {
-        let channel = state.engine.channel(self.channel.id);
-        channel.is_some_and(|it| it.max_packet_life_time().is_some())
+        *self.channel.has_life_time.get_or_init(|| {
+            let channel = state.engine.channel(self.channel.id);
+            channel.is_some_and(|it| it.max_packet_life_time().is_some())
+        })
     }
 
     /// The next message. `None` when the channel is closed, by either side, with the connection or with its runtime, and all that

@@ -239,15 +239,17 @@ impl Sender {
             // RFC 6525 §5.1.2: the reset that follows waits for this chunk.
             let last = next.ends_stream && next.left <= size;
             let flag = filling.room.flag() | if last { Data::IMMEDIATE } else { 0 };
-            let Some(cut) = self.queue.cut(size) else {
+            let Some(mut cut) = self.queue.cut(size) else {
                 return;
             };
-            let (begun, stream) = (cut.begin && !cut.end, cut.stream);
-            let Some(of) = self.outstanding.push(cut, flag, buf) else {
+            let Some(of) = self.outstanding.push(&mut cut, flag, buf) else {
                 return;
             };
-            if begun && let Of::Message { key, .. } = of {
-                self.queue.set_key(stream, key);
+            if cut.begin
+                && !cut.end
+                && let Of::Message { key, .. } = of
+            {
+                self.queue.set_key(cut.stream, key);
             }
             filling.chunks -= 1;
             filling.bytes += self.outstanding.size(size);

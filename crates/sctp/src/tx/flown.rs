@@ -41,8 +41,9 @@ pub(crate) struct Run {
 /// The packets of which something is in flight, and their chunks in the order of sending.
 #[derive(Debug)]
 pub(crate) struct Packets {
-    /// The number of the first record.
+    /// The numbers of the first record, and of the one after the last.
     base: PacketNo,
+    next: PacketNo,
     records: blocks::Queue<Flown>,
     /// How many of them have something in flight.
     live: usize,
@@ -60,6 +61,7 @@ impl Packets {
     pub(crate) fn new() -> Self {
         Self {
             base: 1,
+            next: 1,
             records: blocks::Queue::new(),
             live: 0,
             kept: blocks::Queue::new(),
@@ -72,7 +74,7 @@ impl Packets {
 
     /// The number that the next packet will have.
     pub(crate) fn next(&self) -> PacketNo {
-        self.base + self.records.len() as u64
+        self.next
     }
 
     /// The oldest packet that has something in flight; the next one if none has.
@@ -87,7 +89,8 @@ impl Packets {
 
     /// A packet begins; its first chunk follows at once.
     pub(crate) fn open(&mut self, at: Instant, kind: Kind) -> PacketNo {
-        let number = self.next();
+        let number = self.next;
+        self.next += 1;
         self.records.push_back(Flown {
             at,
             live: 0,
@@ -111,8 +114,9 @@ impl Packets {
     }
 
     /// A chunk goes into the packet that was opened last.
+    #[inline]
     pub(crate) fn add(&mut self, seq: Seq) {
-        let packet = self.next() - 1;
+        let packet = self.next - 1;
         if let Some(record) = self.records.back_mut() {
             self.live += usize::from(record.live == 0);
             record.live = record.live.saturating_add(1);
@@ -154,9 +158,11 @@ impl Packets {
         if let Some(record) = index.and_then(|index| self.records.get_mut(index)) {
             debug_assert!(record.live > 0, "packet {packet}");
             record.live = record.live.saturating_sub(1);
-            self.live -= usize::from(record.live == 0);
+            if record.live == 0 {
+                self.live -= 1;
+                self.forget_done(&mut { MOST_DONE });
+            }
         }
-        self.forget_done(&mut { MOST_DONE });
     }
 
     /// Forgets the packets that left first, as far as nothing of them is in flight. False if that was more than there is `left`.

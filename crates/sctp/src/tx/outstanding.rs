@@ -95,8 +95,9 @@ struct Message {
 /// acknowledges and its number of blocks, each with a search, however much is in flight.
 #[derive(Debug)]
 pub(crate) struct Outstanding {
-    /// The number of the first chunk in the list.
+    /// The numbers of the first chunk in the list, and of the one after the last.
     base: Seq,
+    next: Seq,
     chunks: blocks::Queue<Sent>,
     pub(crate) packets: Packets,
     /// What is acknowledged beyond the cumulative TSN: first and last of each range, never touching.
@@ -139,6 +140,7 @@ impl Outstanding {
     pub(crate) fn new(initial: Tsn) -> Self {
         Self {
             base: Seq::first(initial),
+            next: Seq::first(initial),
             chunks: blocks::Queue::new(),
             packets: Packets::new(),
             gaps: BTreeMap::new(),
@@ -156,7 +158,7 @@ impl Outstanding {
     }
 
     pub(crate) fn next(&self) -> Seq {
-        self.base.plus(self.chunks.len() as u64)
+        self.next
     }
 
     /// The last number that the peer has acknowledged in order.
@@ -200,7 +202,7 @@ impl Outstanding {
 
     /// Takes a piece that goes out for the first time, in the packet opened last. Which message it is of.
     #[inline]
-    pub(crate) fn push(&mut self, cut: Cut, extra_flags: u8, buf: &mut Vec<u8>) -> Option<Of> {
+    pub(crate) fn push(&mut self, cut: &mut Cut, extra_flags: u8, buf: &mut Vec<u8>) -> Option<Of> {
         let seq = self.next();
         self.packets.add(seq);
         self.flight
@@ -212,7 +214,7 @@ impl Outstanding {
     }
 
     #[inline]
-    fn append(&mut self, cut: Cut, packet: PacketNo, fate: Fate) -> Option<Of> {
+    fn append(&mut self, cut: &mut Cut, packet: PacketNo, fate: Fate) -> Option<Of> {
         let mut flags = if cut.ordered { 0 } else { Data::UNORDERED };
         flags |= if cut.begin { Data::BEGIN } else { 0 };
         flags |= if cut.end { Data::END } else { 0 };
@@ -222,10 +224,11 @@ impl Outstanding {
                 number: cut.number,
                 ppid: cut.ppid,
             },
-            false => self.piece(&cut)?,
+            false => self.piece(cut)?,
         };
+        self.next = self.next.next();
         self.chunks.push_back(Sent {
-            payload: cut.payload,
+            payload: std::mem::take(&mut cut.payload),
             packet,
             of,
             tries: 1,
@@ -355,8 +358,8 @@ impl Outstanding {
 
     /// Takes the end of a message whose rest is never sent. It has a TSN all the same: the peer may have received all
     /// that was sent of the message, and only a TSN that it has not received makes it skip the message's SSN.
-    fn push_abandoned(&mut self, rest: Cut) {
-        self.append(rest, 0, Fate::Abandoned);
+    fn push_abandoned(&mut self, mut rest: Cut) {
+        self.append(&mut rest, 0, Fate::Abandoned);
     }
 
     /// The first chunk to send again, if any: its payload's length.
