@@ -53,7 +53,7 @@ impl Data {
         association.set_max_outgoing_message_size(usize::try_from(limit).unwrap_or(usize::MAX));
         let former = self.sctp.as_mut().and_then(|sctp| {
             (sctp.seed, sctp.announced, sctp.remote_init, sctp.way) = (seed, false, None, None);
-            sctp.association.replace(association)
+            sctp.association.replace(Box::new(association))
         });
         if let Some(former) = former {
             let backlog = self.backlog.renew();
@@ -120,7 +120,7 @@ impl Data {
         let is_left = id.is_some_and(|id| self.session.is_left(id.0));
         match self.carrying.as_mut().filter(|_| is_left) {
             Some(carrying) => Some(&mut carrying.former),
-            None => self.sctp.as_mut()?.association.as_mut(),
+            None => self.sctp.as_mut()?.association.as_deref_mut(),
         }
     }
 
@@ -128,7 +128,7 @@ impl Data {
     pub(in crate::engine) fn is_suspended(&self) -> bool {
         let sctp = self.sctp.as_ref();
         sctp.is_some_and(|it| {
-            let association = it.association.as_ref();
+            let association = it.association.as_deref();
             it.state == SctpTransportState::Connected
                 && association.is_some_and(|it| it.state() == sctp::State::Closed)
         })

@@ -88,7 +88,7 @@ impl Data {
         let (config, seed) = (self.limits.association(ports), sctp.seed);
         let association = sctp
             .association
-            .get_or_insert_with(|| sctp::Association::new(config, seed, now));
+            .get_or_insert_with(|| Box::new(sctp::Association::new(config, seed, now)));
         association.set_max_outgoing_message_size(usize::try_from(limit).unwrap_or(usize::MAX));
     }
 
@@ -150,11 +150,11 @@ impl Data {
 
     /// The association, from the answer until it ends.
     pub(super) fn live(&mut self) -> Option<&mut sctp::Association> {
-        self.sctp.as_mut()?.association.as_mut()
+        self.sctp.as_mut()?.association.as_deref_mut()
     }
 
     pub(super) fn live_ref(&self) -> Option<&sctp::Association> {
-        self.sctp.as_ref()?.association.as_ref()
+        self.sctp.as_ref()?.association.as_deref()
     }
 
     /// What the association has counted, from the answer until it ends.
@@ -168,7 +168,7 @@ impl Data {
         transport: TransportId,
     ) -> Option<&mut sctp::Association> {
         let sctp = self.sctp.as_mut().filter(|it| it.on == transport)?;
-        sctp.association.as_mut()
+        sctp.association.as_deref_mut()
     }
 
     /// Whether this transport carries W3C's `sctp`.
@@ -310,7 +310,7 @@ impl Data {
         let Some(sctp) = &mut self.sctp else {
             return;
         };
-        let association = sctp.association.as_ref();
+        let association = sctp.association.as_deref();
         let channels = association.map_or(0, sctp::Association::max_channels);
         sctp.max_channels = Some(channels);
         tasks.peer_is_there();

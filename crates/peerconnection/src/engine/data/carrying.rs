@@ -7,6 +7,6 @@ use super::backlog::Backlog;
 /// Channels on their way from one association to the one in its place.
 pub(super) struct Carrying {
     /// Where those are that are still to be carried over.
-    pub(super) former: sctp::Association,
+    pub(super) former: Box<sctp::Association>,
     pub(super) backlog: Backlog,
 }

@@ -23,7 +23,8 @@ impl Data {
         let channel = channel.ok_or_else(|| invalid_state("there is no such channel"))?;
         let (state, stream) = (channel.state(), channel.stream());
         let sctp = self.sctp.as_mut();
-        let carried = sctp.and_then(|it| Some((it.association.as_mut()?, it.max_message_size)));
+        let carried =
+            sctp.and_then(|it| Some((it.association.as_deref_mut()?, it.max_message_size)));
         let (datachannel::State::Open, Some(stream), Some((association, limit))) =
             (state, stream, carried)
         else {
@@ -54,7 +55,7 @@ impl Data {
     /// The next announcement, acknowledgement or reset, before anything that follows it. False when there is none, or no room.
     pub(super) fn pass_down(&mut self, now: Instant) -> bool {
         let sctp = self.sctp.as_mut();
-        let Some(association) = sctp.and_then(|it| it.association.as_mut()) else {
+        let Some(association) = sctp.and_then(|it| it.association.as_deref_mut()) else {
             return false;
         };
         if let Some((stream, length)) = self.session.peek_send() {

@@ -9,7 +9,7 @@ use crate::{SctpTransportState, engine::ids::TransportId};
 pub(super) struct Sctp {
     pub(super) on: TransportId,
     /// From the answer until it ends.
-    pub(super) association: Option<sctp::Association>,
+    pub(super) association: Option<Box<sctp::Association>>,
     pub(super) state: SctpTransportState,
     /// Bytes; `None` before it is negotiated. `u64::MAX` is no limit.
     pub(super) max_message_size: Option<u64>,
@@ -40,7 +40,7 @@ pub(super) struct Agreed {
 /// An association that has ended, and whose last packets, an ABORT or a SHUTDOWN COMPLETE, the peer is still to see.
 pub(super) struct Leaving {
     pub(super) on: TransportId,
-    pub(super) association: sctp::Association,
+    pub(super) association: Box<sctp::Association>,
 }
 
 /// The SCTP transport (W3C §6.1.1), as it is at this moment.

@@ -47,7 +47,7 @@ impl Data {
     fn lets_go(&mut self) -> bool {
         let association = match (&self.ending, &mut self.carrying) {
             (Some(ending), _) if ending.over.is_some() => self.live(),
-            (None, Some(carrying)) => Some(&mut carrying.former),
+            (None, Some(carrying)) => Some(&mut *carrying.former),
             _ => None,
         };
         association.is_some_and(sctp::Association::let_go)
