@@ -57,6 +57,8 @@ struct Created {
     revision: u64,
     /// What each section is for.
     plan: Vec<Plan>,
+    /// What reading it gives, for when it is applied. `None` once it was, or where candidates were added.
+    read: Option<Box<Applied>>,
 }
 
 impl Negotiator {
@@ -188,7 +190,16 @@ impl Negotiator {
             _ => self.create_answer(source)?.sdp,
         };
         let signaling = self.state.signaling.after(Side::Local, kind)?;
-        let mut applied = Applied::read(kind, &sdp)?;
+        let created = match kind {
+            SdpType::Offer => &mut self.last_offer,
+            _ => &mut self.last_answer,
+        };
+        let created = created.as_mut().filter(|it| it.sdp == sdp);
+        let read = created.and_then(|it| it.read.take_if(|it| it.kind == kind));
+        let mut applied = match read {
+            Some(read) => *read,
+            None => Applied::read(kind, &sdp)?,
+        };
         if let Some(created) = self.last_offer.as_ref().filter(|it| it.sdp == sdp) {
             applied.plan.clone_from(&created.plan);
         }
@@ -281,8 +292,10 @@ impl Negotiator {
             return Err(Error::Operation("ICE credentials with other characters"));
         }
         self.session_version += 1;
+        let sdp = self.candidates.write_local(&applied);
         Ok(Created {
-            sdp: self.candidates.write_local(&applied),
+            read: (sdp == text).then(|| Box::new(applied)),
+            sdp,
             revision: self.revision,
             plan,
         })
