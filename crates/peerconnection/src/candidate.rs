@@ -1,6 +1,6 @@
 //! ICE candidates as they travel over signalling.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use oxirtc_sdp as sdp;
 use serde::{Deserialize, Serialize};
@@ -13,8 +13,14 @@ use crate::{Error, ErrorKind, Protocol};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[doc(alias = "RTCIceCandidate")]
 pub struct IceCandidate {
+    /// It never changes, and is shown in several places.
+    told: Arc<Told>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Told {
     init: IceCandidateInit,
-    parsed: Option<Box<sdp::Candidate>>,
+    parsed: Option<sdp::Candidate>,
     url: Option<String>,
     relay: Option<IceServerTransportProtocol>,
 }
@@ -122,28 +128,32 @@ impl IceCandidate {
                 && !matches!(it.address, sdp::Address::Other(_))
                 && !matches!(it.kind, sdp::CandidateKind::Other(_))
         });
-        Self {
-            init,
-            parsed: parsed.map(Box::new),
-            url: None,
-            relay: None,
-        }
+        Self::of(init, parsed)
     }
 
     /// What only a check has shown: all but the address, and no line.
     pub(crate) fn untold(candidate: sdp::Candidate, username_fragment: &str) -> Self {
-        Self {
-            init: IceCandidateInit {
-                username_fragment: Some(username_fragment.to_owned()),
-                ..IceCandidateInit::default()
-            },
-            parsed: Some(Box::new(sdp::Candidate {
-                address: sdp::Address::Name(String::new()),
-                related: None,
-                ..candidate
-            })),
+        let init = IceCandidateInit {
+            username_fragment: Some(username_fragment.to_owned()),
+            ..IceCandidateInit::default()
+        };
+        let parsed = sdp::Candidate {
+            address: sdp::Address::Name(String::new()),
+            related: None,
+            ..candidate
+        };
+        Self::of(init, Some(parsed))
+    }
+
+    fn of(init: IceCandidateInit, parsed: Option<sdp::Candidate>) -> Self {
+        let told = Told {
+            init,
+            parsed,
             url: None,
             relay: None,
+        };
+        Self {
+            told: Arc::new(told),
         }
     }
 
@@ -153,38 +163,39 @@ impl IceCandidate {
         url: Option<String>,
         relay: Option<IceServerTransportProtocol>,
     ) -> Self {
-        (self.url, self.relay) = (url, relay);
+        let told = Arc::make_mut(&mut self.told);
+        (told.url, told.relay) = (url, relay);
         self
     }
 
     /// What its line says.
     pub(crate) fn line(&self) -> Option<&sdp::Candidate> {
-        self.parsed.as_deref()
+        self.told.parsed.as_ref()
     }
 
     /// The line: `candidate:…`; empty at the end of the candidates of a generation.
     pub fn candidate(&self) -> &str {
-        &self.init.candidate
+        &self.told.init.candidate
     }
 
     /// The mid of its section.
     pub fn sdp_mid(&self) -> Option<&str> {
-        self.init.sdp_mid.as_deref()
+        self.told.init.sdp_mid.as_deref()
     }
 
     /// The index of its section.
     pub fn sdp_m_line_index(&self) -> Option<u16> {
-        self.init.sdp_m_line_index
+        self.told.init.sdp_m_line_index
     }
 
     /// Equal for candidates that are likely to fare alike.
     pub fn foundation(&self) -> Option<&str> {
-        self.parsed.as_ref().map(|it| it.foundation.as_str())
+        self.told.parsed.as_ref().map(|it| it.foundation.as_str())
     }
 
     /// RTP or RTCP.
     pub fn component(&self) -> Option<IceComponent> {
-        self.parsed.as_ref().map(|it| match it.component {
+        self.told.parsed.as_ref().map(|it| match it.component {
             2 => IceComponent::Rtcp,
             _ => IceComponent::Rtp,
         })
@@ -192,7 +203,7 @@ impl IceCandidate {
 
     /// The higher, the earlier it is tried.
     pub fn priority(&self) -> Option<u32> {
-        self.parsed.as_ref().map(|it| it.priority)
+        self.told.parsed.as_ref().map(|it| it.priority)
     }
 
     /// An IP address, or a name.
@@ -202,7 +213,7 @@ impl IceCandidate {
 
     /// UDP or TCP.
     pub fn protocol(&self) -> Option<Protocol> {
-        match self.parsed.as_ref()?.transport {
+        match self.told.parsed.as_ref()?.transport {
             sdp::Transport::Udp => Some(Protocol::Udp),
             sdp::Transport::Tcp => Some(Protocol::Tcp),
             _ => None,
@@ -216,13 +227,13 @@ impl IceCandidate {
 
     /// [4.8.1-06]: a candidate without a line shows no address.
     fn shown(&self) -> Option<&sdp::Candidate> {
-        let told = !self.init.candidate.is_empty();
-        self.parsed.as_deref().filter(|_| told)
+        let told = !self.told.init.candidate.is_empty();
+        self.told.parsed.as_ref().filter(|_| told)
     }
 
     /// How it was found: W3C's `type`.
     pub fn kind(&self) -> Option<IceCandidateType> {
-        match self.parsed.as_ref()?.kind {
+        match self.told.parsed.as_ref()?.kind {
             sdp::CandidateKind::Host => Some(IceCandidateType::Host),
             sdp::CandidateKind::ServerReflexive => Some(IceCandidateType::Srflx),
             sdp::CandidateKind::PeerReflexive => Some(IceCandidateType::Prflx),
@@ -233,7 +244,7 @@ impl IceCandidate {
 
     /// Which end of a TCP candidate connects.
     pub fn tcp_type(&self) -> Option<IceTcpCandidateType> {
-        let parsed = self.parsed.as_ref()?;
+        let parsed = self.told.parsed.as_ref()?;
         let tcp_type = parsed
             .tcp_type
             .filter(|_| parsed.transport == sdp::Transport::Tcp)?;
@@ -255,7 +266,7 @@ impl IceCandidate {
     }
 
     fn related(&self) -> Option<&(sdp::Address, u16)> {
-        let parsed = self.parsed.as_ref()?;
+        let parsed = self.told.parsed.as_ref()?;
         parsed
             .related
             .as_ref()
@@ -264,23 +275,23 @@ impl IceCandidate {
 
     /// The ufrag of its generation, as the dictionary gave it; what the line says in an extension does not count.
     pub fn username_fragment(&self) -> Option<&str> {
-        self.init.username_fragment.as_deref()
+        self.told.init.username_fragment.as_deref()
     }
 
     /// How the server of a local relayed candidate is reached.
     pub fn relay_protocol(&self) -> Option<IceServerTransportProtocol> {
-        self.relay
+        self.told.relay
     }
 
     /// The server of a local reflexive or relayed candidate.
     pub fn url(&self) -> Option<&str> {
-        self.url.as_deref()
+        self.told.url.as_deref()
     }
 
     /// `toJSON()`: what the peer needs.
     #[doc(alias = "toJSON")]
     pub fn to_init(&self) -> IceCandidateInit {
-        self.init.clone()
+        self.told.init.clone()
     }
 }
 
@@ -293,7 +304,7 @@ fn text_of(address: &sdp::Address) -> String {
 
 impl From<IceCandidate> for IceCandidateInit {
     fn from(candidate: IceCandidate) -> Self {
-        candidate.init
+        Arc::unwrap_or_clone(candidate.told).init
     }
 }
 
@@ -313,13 +324,13 @@ impl From<Option<Self>> for IceCandidateInit {
 
 impl Serialize for IceCandidate {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.init.serialize(serializer)
+        self.told.init.serialize(serializer)
     }
 }
 
 impl fmt::Display for IceCandidate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.init.candidate)
+        f.write_str(&self.told.init.candidate)
     }
 }
 
