@@ -89,7 +89,7 @@ impl TokioCarrier {
             jobs: JoinSet::new(),
             unreachable: None,
             changes: 0,
-            buffer: Vec::new(),
+            buffer: Vec::with_capacity(FIRST_BATCH),
             blocked: None,
             armed: None,
             turns: false,
@@ -536,6 +536,8 @@ fn with_scope(address: IpAddr, scope: u32) -> SocketAddr {
     }
 }
 
+/// Bytes of the buffer that batches are built in, which grows with them: what connections are set up with fits.
+const FIRST_BATCH: usize = 4096;
 /// Payload that waits for a stream to have room is not due before it has; meanwhile the rest is looked at as often as this.
 const STALLED: Duration = Duration::from_millis(20);
 const LOCAL: &[u8] = b".local";
