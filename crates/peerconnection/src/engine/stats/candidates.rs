@@ -2,7 +2,10 @@
 
 use oxirtc_ice as ice;
 
-use super::{pass::Pass, traffic::Count};
+use super::{
+    pass::Pass,
+    traffic::{Count, Flow, Traffic},
+};
 use crate::{
     IceCandidate, IceCandidateType, Protocol,
     engine::{convert, transport::Transport},
@@ -17,63 +20,90 @@ struct Side<'a> {
     shown: &'a [IceCandidate],
 }
 
+/// Candidates and pairs of the newest generation, as the agent has them, and what signalling has shown.
+pub(super) struct Ice {
+    ufrags: [String; 2],
+    candidates: [Vec<ice::Candidate>; 2],
+    shown: [Vec<IceCandidate>; 2],
+    pairs: Vec<ice::PairStats>,
+    /// Which of the pairs is in use.
+    selected: Option<usize>,
+    generation: ice::GenerationId,
+}
+
+impl Ice {
+    pub(super) fn of(transport: &Transport) -> Self {
+        let (agent, shown) = (&transport.ice, &transport.shown);
+        let ufrag = |of: Option<&'_ ice::Credentials>| of.map_or("", |it| &it.ufrag).to_owned();
+        let pairs: Vec<_> = agent.pairs().collect();
+        let selected = agent.selected_pair();
+        Self {
+            ufrags: [agent.local_credentials(), agent.remote_credentials()].map(ufrag),
+            candidates: [
+                agent.local_candidates().cloned().collect(),
+                agent.remote_candidates().cloned().collect(),
+            ],
+            shown: [
+                shown.local_candidates.clone(),
+                shown.remote_candidates.clone(),
+            ],
+            selected: selected.and_then(|it| pairs.iter().position(|pair| pair.pair == *it)),
+            pairs,
+            generation: agent.newest_generation(),
+        }
+    }
+}
+
 impl Pass {
     /// The candidates and pairs of the newest generation; the id of the pair in use.
-    pub(super) fn ice(&mut self, id: &str, transport: &Transport) -> Option<String> {
-        let agent = &transport.ice;
-        let ufrag = |of: Option<&'_ ice::Credentials>| of.map_or("", |it| &it.ufrag).to_owned();
-        let ufrags = [agent.local_credentials(), agent.remote_credentials()].map(ufrag);
-        let [local, remote] = &ufrags;
+    pub(super) fn ice(&mut self, id: &str, ice: &Ice, traffic: &Traffic) -> Option<String> {
+        let [local, remote] = &ice.ufrags;
+        let [local_shown, remote_shown] = &ice.shown;
         let local = Side {
             kind: StatsType::LocalCandidate,
             transport: id,
             ufrag: local,
-            shown: &transport.shown.local_candidates,
+            shown: local_shown,
         };
         let remote = Side {
             kind: StatsType::RemoteCandidate,
             transport: id,
             ufrag: remote,
-            shown: &transport.shown.remote_candidates,
+            shown: remote_shown,
         };
-        for candidate in agent.local_candidates() {
+        let [locals, remotes] = &ice.candidates;
+        for candidate in locals {
             if local.shown(candidate).is_some() {
                 self.candidate(&local, candidate);
             }
         }
-        for candidate in agent.remote_candidates() {
+        for candidate in remotes {
             self.candidate(&remote, candidate);
         }
-        let mut selected = None;
-        for pair in agent.pairs() {
+        let mut ids = Vec::new();
+        for pair in &ice.pairs {
             let ends = [
                 self.candidate(&local, &pair.pair.local),
                 self.candidate(&remote, &pair.pair.remote),
             ];
-            let in_use = agent.selected_pair() == Some(&pair.pair);
-            let id = self.pair(transport, id, ends, &pair);
-            if in_use {
-                selected = Some(id);
-            }
+            let flow = traffic.on((ice.generation, pair.pair.path));
+            ids.push(self.pair(id, ends, pair, flow));
         }
-        selected
+        ice.selected.map(|at| ids.swap_remove(at))
     }
 
     fn pair(
         &mut self,
-        transport: &Transport,
-        transport_id: &str,
+        transport: &str,
         [local, remote]: [String; 2],
         pair: &ice::PairStats,
+        flow: Flow,
     ) -> String {
         let base = self.stats(StatsType::CandidatePair, &format!("{local} {remote}"));
         let id = base.id.clone();
         let state = convert::stats_pair_state(pair.state);
-        let mut it =
-            IceCandidatePairStats::new(base, transport_id.to_owned(), local, remote, state);
+        let mut it = IceCandidatePairStats::new(base, transport.to_owned(), local, remote, state);
         it.nominated = Some(pair.nominated);
-        let generation = transport.ice.newest_generation();
-        let flow = transport.traffic.on((generation, pair.pair.path));
         let Count {
             packets,
             bytes,

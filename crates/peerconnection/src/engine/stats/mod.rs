@@ -13,12 +13,12 @@ mod watch;
 
 use std::time::Instant;
 
-use self::pass::Pass;
+use self::{pass::Pass, transports::Known};
 use super::{
     Engine,
     ids::{ChannelId, TransceiverId, TransportId},
 };
-use crate::stats::{DtlsTransportState, IceTransportState, StatsObject, StatsReport};
+use crate::stats::{StatsObject, StatsReport};
 
 pub(super) use kept::Kept;
 pub(super) use traffic::Traffic;
@@ -71,42 +71,47 @@ impl Engine {
     fn pass(&self, now: Instant) -> Pass {
         let mut pass = Pass::new(&self.equipment, now);
         pass.connection(&self.data);
-        if self.closed {
-            let kept = &self.last_stats;
+        let kept = &self.last_stats;
+        if let Some(closed) = kept.at {
+            pass.now = closed;
+            for transport in &kept.transports {
+                pass.transport(transport, &self.equipment);
+            }
+            pass.now = now;
             let objects = kept.objects.iter().cloned();
             objects.for_each(|it| pass.report.insert(it));
             (pass.sent, pass.received) = (kept.sent.clone(), kept.received.clone());
         } else {
-            self.living(&mut pass);
+            for transport in self.transports.iter() {
+                pass.transport(&Known::of(transport), &self.equipment);
+            }
+            self.media_of(&mut pass);
         }
         pass.channels(&self.data);
         pass
     }
 
-    /// What is there as long as the connection is open.
-    fn living(&self, pass: &mut Pass) {
-        for transport in self.transports.iter() {
-            pass.transport(transport, &self.equipment);
-        }
+    fn media_of(&self, pass: &mut Pass) {
         let negotiator = &self.negotiation.negotiator;
         pass.media(&self.media, &self.transports, negotiator);
     }
 
-    /// [8-01]: what is forgotten when the connection closes, as it is now but for its states.
+    /// [8-01]: what is forgotten when the connection closes, as it is now but for its states. Most connections close without anybody
+    /// who asks, so of transports only what they know is kept.
     pub(super) fn keep_stats(&mut self, now: Instant) {
-        let mut pass = Pass::new(&self.equipment, now);
-        self.living(&mut pass);
-        let closed = |mut object| {
-            if let StatsObject::Transport(transport) = &mut object {
-                transport.dtls_state = DtlsTransportState::Closed;
-                transport.ice_state = Some(IceTransportState::Closed);
-            }
-            object
-        };
+        let mut transports: Vec<_> = self.transports.iter().map(Known::of).collect();
+        transports.iter_mut().for_each(Known::close);
         self.last_stats = Kept {
-            objects: pass.report.into_iter().map(closed).collect(),
-            sent: pass.sent,
-            received: pass.received,
+            at: Some(now),
+            transports,
+            ..Kept::default()
         };
+        if self.media.iter().next().is_some() {
+            let mut pass = Pass::new(&self.equipment, now);
+            self.media_of(&mut pass);
+            let kept = &mut self.last_stats;
+            kept.objects = pass.report.into_iter().collect();
+            (kept.sent, kept.received) = (pass.sent, pass.received);
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, time::Instant};
 use oxirtc_ice as ice;
 
 /// Payload of a transport: everything but ICE itself.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(in crate::engine) struct Traffic {
     pub(in crate::engine) total: Flow,
     /// The newest stands last.
