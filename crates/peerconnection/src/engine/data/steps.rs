@@ -62,4 +62,4 @@ impl Data {
 }
 
 /// How many channels are dealt with in a step.
-pub(super) const TAKEN: usize = 4;
+pub(super) const TAKEN: usize = 8;
