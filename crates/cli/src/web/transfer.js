@@ -58,7 +58,8 @@ export class Transfer {
     result.catch(() => {}); // it is awaited below; a failure while sending is reported once
     channel.send(JSON.stringify({ name: this.#source.name, size: this.size }));
     for await (const piece of this.#source.pieces(PIECE)) {
-      if (channel.bufferedAmount > HIGH) await this.#room();
+      // It may have closed while the piece was read, and then nothing more is told.
+      if (channel.readyState === "open" && channel.bufferedAmount > HIGH) await this.#room();
       if (channel.readyState !== "open") throw this.closed;
       channel.send(piece);
       this.#sentHash.update(piece);
