@@ -300,6 +300,28 @@ fn one_factor_at_a_time() {
     }
 }
 
+/// Goodput and timeouts of each cell stand in `docs/sctp.md` as in the snapshot.
+#[test]
+fn the_page_shows_the_snapshot() {
+    let golden = include_str!("tables/cells.txt");
+    let page = include_str!("../../../docs/sctp.md");
+    for (name, _) in cells() {
+        let shown = [Cubic, NewReno, Bbr].map(|control| {
+            let key = format!("{control:?}, {name}: ");
+            let line = golden.lines().find_map(|it| it.strip_prefix(&key));
+            let words: Vec<_> = line.unwrap_or_default().split(' ').collect();
+            match words[..] {
+                [goodput, _, _, "0", ..] => goodput.to_owned(),
+                [goodput, _, _, "1", ..] => format!("{goodput}, 1 timeout"),
+                [goodput, _, _, count, ..] => format!("{goodput}, {count} timeouts"),
+                _ => panic!("{key}: no such cell"),
+            }
+        });
+        let row = format!("| {name} | {} |", shown.join(" | "));
+        assert!(page.lines().any(|it| it == row), "{row}");
+    }
+}
+
 /// All combinations of rate, round trip, lateness and queue, a line each with what loss leaves: MB/s in the first ten seconds.
 #[test]
 fn every_path() {
