@@ -731,6 +731,17 @@ fn reset_of_all(tag: u32, last: u32, before: u16) -> Vec<u8> {
     reset
 }
 
+/// All the channels that there can be, in a build that is used: how many, and which.
+fn all_channels() -> (u16, Wire, Vec<ChannelId>) {
+    let channels = match cfg!(debug_assertions) {
+        true => 3000,
+        false => u16::MAX,
+    };
+    let mut wire = Wire::new(&Settings::default());
+    let ids = (0..channels).map(|id| wire.opens(Some(id), "")).collect();
+    (channels, wire, ids)
+}
+
 /// One request of a few bytes resets all streams of the peer, behind so many chunks: how long it took, and each step that followed.
 #[expect(clippy::disallowed_methods, reason = "it is the clock that counts")]
 fn reset_all(wire: &mut Wire, before: u16) -> Vec<Duration> {
@@ -819,13 +830,7 @@ fn a_reset_of_all_streams_spares_channels_that_begin_after_it() {
 /// All the channels that there can be, in a build that is used.
 #[test]
 fn a_reset_of_all_that_there_can_be_is_done_in_steps() {
-    let channels = if cfg!(debug_assertions) {
-        3000
-    } else {
-        u16::MAX
-    };
-    let mut wire = Wire::new(&Settings::default());
-    let ids: Vec<_> = (0..channels).map(|id| wire.opens(Some(id), "")).collect();
+    let (channels, mut wire, ids) = all_channels();
     let mut times = reset_all(&mut wire, 0);
     let (first, all) = (times[0], times.iter().sum::<Duration>());
     times.sort_unstable();

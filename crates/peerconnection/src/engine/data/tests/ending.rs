@@ -35,13 +35,7 @@ fn ends_in_steps(wire: &mut Wire, channels: usize) -> Vec<usize> {
 /// A packet of a few bytes ends all the channels that there can be: they are told in steps, and the end of the peer after them.
 #[test]
 fn an_abort_closes_channels_in_steps() {
-    let channels = if cfg!(debug_assertions) {
-        3000
-    } else {
-        u16::MAX
-    };
-    let mut wire = Wire::new(&Settings::default());
-    let ids: Vec<_> = (0..channels).map(|id| wire.opens(Some(id), "")).collect();
+    let (channels, mut wire, ids) = all_channels();
     wire.sends(ids[9], vec![1; 900]);
     wire.peer_sends(channels - 1, BINARY, vec![7; 900]);
     wire.peer_sends(0, BINARY, vec![8; 900]);
@@ -195,13 +189,7 @@ fn what_ends_does_not_begin() {
 /// RFC 9260 §5.2.4: the channels of before are told in steps, and what stands on their streams by then is none of theirs.
 #[test]
 fn a_restart_closes_channels_in_steps() {
-    let channels = if cfg!(debug_assertions) {
-        3000
-    } else {
-        u16::MAX
-    };
-    let mut wire = Wire::new(&Settings::default());
-    let ids: Vec<_> = (0..channels).map(|id| wire.opens(Some(id), "")).collect();
+    let (channels, mut wire, ids) = all_channels();
     let last = usize::from(channels) - 1;
     for stream in [channels - 1, channels - 3] {
         wire.peer_sends(stream, BINARY, vec![7; 900]);
