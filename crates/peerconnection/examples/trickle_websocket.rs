@@ -58,9 +58,14 @@ async fn attend(connection: PeerConnection, mut socket: Socket) -> Result<()> {
         tokio::select! {
             message = socket.next(), if signals => match message {
                 Some(Ok(Message::Text(text))) => {
-                    let answer = hear(&connection, serde_json::from_str(&text)?).await?;
-                    if let Some(answer) = answer {
-                        tell(&mut socket, Signal::Description(answer)).await;
+                    match hear(&connection, serde_json::from_str(&text)?).await {
+                        Ok(Some(answer)) => tell(&mut socket, Signal::Description(answer)).await,
+                        Ok(None) => {}
+                        // A candidate may arrive when all is over. The events end, too.
+                        Err(_) if connection.connection_state() == PeerConnectionState::Closed => {
+                            signals = false;
+                        }
+                        Err(error) => return Err(error),
                     }
                 }
                 Some(Ok(_)) => {}
