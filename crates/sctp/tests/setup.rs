@@ -338,6 +338,47 @@ fn what_stands_behind_a_shutdown_ack_of_another_is_dropped() {
     }
 }
 
+/// RFC 9260 §3.3.2: with something beside it, an INIT ACK or a SHUTDOWN COMPLETE is none.
+#[test]
+fn what_has_to_stand_alone_does() {
+    let cases = [
+        (
+            ChunkKind::INIT_ACK,
+            0,
+            State::CookieWait,
+            State::CookieEchoed,
+        ),
+        (
+            ChunkKind::SHUTDOWN_COMPLETE,
+            1,
+            State::ShutdownAckSent,
+            State::Closed,
+        ),
+    ];
+    for (kind, to, waits, then) in cases {
+        let mut pair = perfect(1);
+        pair.keep();
+        // It is lost.
+        pair.filter(move |_, packet| !kinds(packet).contains(&kind));
+        pair.ends[0].connect(pair.now);
+        if kind == ChunkKind::SHUTDOWN_COMPLETE {
+            pair.run_for(ms(100));
+            pair.ends[0].shutdown(pair.now);
+        }
+        pair.run_for(ms(100));
+        let log = pair.kept();
+        let lost = log.iter().find(|(_, packet)| kinds(packet) == [kind]);
+        let alone = lost.unwrap().1.clone();
+        let mut beside = alone.clone();
+        beside.extend_from_slice(&[0xbf, 0, 0, 4]);
+        Packet::finish(&mut beside, 0);
+        for (packet, state) in [(&beside, waits), (&alone, then)] {
+            pair.ends[to].handle_packet(pair.now, packet);
+            assert_eq!(pair.ends[to].state(), state, "{kind:?}");
+        }
+    }
+}
+
 #[test]
 fn a_restart_is_told_and_everything_begins_anew() {
     for_each_seed(20, |seed| {
