@@ -43,6 +43,7 @@ impl Session {
     }
 
     /// Whether a channel is still to be [carried over](Self::carry), so that what is known of it is of the association before.
+    #[inline]
     pub fn is_left(&self, id: ChannelId) -> bool {
         let carrying = self.carrying.as_ref();
         carrying.is_some_and(|it| (it.next..it.end).contains(&id) && !it.early.contains(&id))

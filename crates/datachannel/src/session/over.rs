@@ -55,6 +55,7 @@ impl Session {
     }
 
     /// Whether a channel is still to be closed by [`end_next`](Self::end_next).
+    #[inline]
     pub fn is_ending(&self, id: ChannelId) -> bool {
         let ending = self.ending.as_ref();
         ending.is_some_and(|it| (it.next..it.end).contains(&id))

@@ -45,11 +45,13 @@ pub(crate) struct Sent {
 /// Which message it is of.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Of {
-    /// One that it is by itself and that is never given up, as most short ones are: nothing else has to be known of it.
+    /// One that it is by itself and that is not given up at a time, as most short ones are: nothing else has to be known of it.
     Alone {
         stream: StreamId,
         number: u32,
         ppid: u32,
+        /// How often it may be sent again.
+        retransmissions: u16,
     },
     /// One of the list, by its key.
     Message {
@@ -73,7 +75,7 @@ enum Fate {
     Abandoned,
 }
 
-/// A message of which something was sent, in several chunks or with a limit.
+/// A message of which something was sent, in several chunks or with a time.
 #[derive(Debug)]
 struct Message {
     stream: StreamId,
@@ -218,11 +220,12 @@ impl Outstanding {
         let mut flags = if cut.ordered { 0 } else { Data::UNORDERED };
         flags |= if cut.begin { Data::BEGIN } else { 0 };
         flags |= if cut.end { Data::END } else { 0 };
-        let of = match cut.begin && cut.end && cut.limit == Limit::NONE {
+        let of = match cut.begin && cut.end && cut.limit.expires.is_none() {
             true => Of::Alone {
                 stream: cut.stream,
                 number: cut.number,
                 ppid: cut.ppid,
+                retransmissions: cut.limit.retransmissions,
             },
             false => self.piece(cut)?,
         };
@@ -264,6 +267,28 @@ impl Outstanding {
         match of {
             Of::Message { key, .. } => self.messages.get(key as usize),
             Of::Alone { .. } => None,
+        }
+    }
+
+    /// When the chunk's message is given up.
+    fn limit_of(&self, chunk: &Sent) -> Option<Limit> {
+        match chunk.of {
+            Of::Alone {
+                retransmissions, ..
+            } => Some(Limit {
+                retransmissions,
+                expires: None,
+            }),
+            Of::Message { .. } => self.message(chunk.of).map(|message| message.limit),
+        }
+    }
+
+    /// Whether the chunk's message was given up.
+    fn is_given_up(&self, chunk: &Sent) -> bool {
+        match self.message(chunk.of) {
+            Some(message) => message.abandoned,
+            // A chunk that is not has bytes.
+            None => chunk.payload.is_empty(),
         }
     }
 
@@ -319,6 +344,7 @@ impl Outstanding {
                 stream,
                 number,
                 ppid,
+                ..
             } => (stream, number, ppid, 0),
             Of::Message { key, fsn, .. } => {
                 let message = self.messages.get(key as usize)?;
@@ -442,11 +468,7 @@ impl Outstanding {
 
     /// Whether the chunk's message was given up, and the chunk's turn for that has not come.
     fn is_leaving(&self, seq: Seq) -> bool {
-        !self.leaving.is_empty()
-            && self.get(seq).is_some_and(|chunk| {
-                let message = self.message(chunk.of);
-                message.is_some_and(|message| message.abandoned)
-            })
+        !self.leaving.is_empty() && self.get(seq).is_some_and(|chunk| self.is_given_up(chunk))
     }
 
     /// Takes what is in flight of the newest packet as lost, to be sent again as far as its limits allow; nobody is to
@@ -471,8 +493,8 @@ impl Outstanding {
     fn may_go_again(&self, now: Instant, seq: Seq) -> bool {
         let chunk = self.get(seq);
         chunk.is_some_and(|chunk| {
-            let message = self.message(chunk.of);
-            message.is_none_or(|message| !message.limit.is_reached(chunk.tries, now))
+            let limit = self.limit_of(chunk);
+            limit.is_some_and(|limit| !limit.is_reached(chunk.tries, now))
         })
     }
 

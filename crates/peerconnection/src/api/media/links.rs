@@ -363,7 +363,20 @@ impl Links {
     /// The packets that came, for whoever takes them.
     #[inline]
     pub(in crate::api) fn collect(&self, engine: &mut Engine, outbound: &mut Outbound) {
-        while let Some((id, batch)) = engine.read_packets() {
+        // Asked after every call: mostly there is none.
+        if let Some(first) = engine.read_packets() {
+            self.hand_over(first, engine, outbound);
+        }
+    }
+
+    fn hand_over(
+        &self,
+        first: (TransceiverId, MediaBatch),
+        engine: &mut Engine,
+        outbound: &mut Outbound,
+    ) {
+        let others = std::iter::from_fn(|| engine.read_packets());
+        for (id, batch) in std::iter::once(first).chain(others) {
             if let Some(track) = self.receivers.get(&id) {
                 let source = track.state.source.clone();
                 outbound.0.push(Handed::Batch(source, batch));

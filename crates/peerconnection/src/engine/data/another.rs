@@ -88,10 +88,14 @@ impl Data {
     }
 
     /// Carries a channel over if that was not done yet, as it is used. One that ends anyway is left.
+    #[inline]
     pub(in crate::engine) fn bring_over(&mut self, id: ChannelId, tasks: &mut Tasks) {
-        if !self.session.is_left(id.0) || self.session.is_ending(id.0) {
-            return;
+        if self.session.is_left(id.0) && !self.session.is_ending(id.0) {
+            self.carry_channel(id, tasks);
         }
+    }
+
+    fn carry_channel(&mut self, id: ChannelId, tasks: &mut Tasks) {
         self.tell_all(None, tasks);
         while self.keep_what_came_on(id) == Moved::Some {}
         // It is in the association that was.

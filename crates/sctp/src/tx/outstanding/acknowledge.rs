@@ -382,11 +382,14 @@ impl Outstanding {
             }
             *left = left.saturating_sub(effort::CHUNK);
             if chunk.fate == Fate::Acknowledged {
-                let abandoned = match chunk.of {
-                    Of::Message { key, .. } => self.messages.get(key as usize),
-                    Of::Alone { .. } => None,
+                let given_up = match chunk.of {
+                    Of::Message { key, .. } => {
+                        let message = self.messages.get(key as usize);
+                        message.is_some_and(|message| message.abandoned)
+                    }
+                    Of::Alone { .. } => chunk.payload.is_empty(),
                 };
-                if abandoned.is_some_and(|message| message.abandoned) {
+                if given_up {
                     chunk.fate = Fate::Abandoned;
                 } else {
                     chunk.fate = Fate::Lost;

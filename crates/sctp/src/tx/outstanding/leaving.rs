@@ -29,15 +29,20 @@ impl Outstanding {
         let Some(chunk) = self.get(seq).filter(|chunk| chunk.fate == Fate::Lost) else {
             return;
         };
-        let Of::Message { key, .. } = chunk.of else {
+        let limit = self.limit_of(chunk);
+        if limit.is_none_or(|limit| !limit.is_reached(chunk.tries, now)) {
             return;
-        };
-        let tries = chunk.tries;
-        let message = self.messages.get(key as usize);
-        if message.is_some_and(|message| message.limit.is_reached(tries, now)) {
-            *abandoned += 1;
-            self.abandon(key);
-            self.go_on_leaving(queue, left);
+        }
+        *abandoned += 1;
+        match chunk.of {
+            Of::Alone { stream, .. } => {
+                *left = left.saturating_sub(effort::CHUNK);
+                self.abandon_chunk(seq, stream, queue, left);
+            }
+            Of::Message { key, .. } => {
+                self.abandon(key);
+                self.go_on_leaving(queue, left);
+            }
         }
     }
 
@@ -185,12 +190,18 @@ impl Outstanding {
 
     /// Whether the peer shall skip this number, and what it means.
     pub(crate) fn skipped(&self, seq: Seq) -> Option<Skipped> {
-        let chunk = self.get(seq)?;
-        let message = self.message(chunk.of)?;
-        message.abandoned.then_some(Skipped {
-            stream: message.stream,
-            number: message.number,
-            ordered: message.ordered,
+        let chunk = self.get(seq).filter(|chunk| self.is_given_up(chunk))?;
+        let (stream, number) = match chunk.of {
+            Of::Alone { stream, number, .. } => (stream, number),
+            Of::Message { .. } => {
+                let message = self.message(chunk.of)?;
+                (message.stream, message.number)
+            }
+        };
+        Some(Skipped {
+            stream,
+            number,
+            ordered: chunk.flags & Data::UNORDERED == 0,
         })
     }
 }
