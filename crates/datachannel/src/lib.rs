@@ -19,4 +19,4 @@ pub use error::Error;
 pub use event::Event;
 pub use parameters::{Parameters, Priority, Reliability};
 pub use payload::{Payload, Unusable, decode, encode, ppid};
-pub use session::{Disposition, Outgoing, Role, Session, Stats};
+pub use session::{Disposition, Outgoing, Role, Sending, Session, Stats};

@@ -8,11 +8,13 @@ mod ending;
 mod opening;
 mod over;
 mod remote;
+mod sending;
 
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 
+pub use self::sending::Sending;
 use self::{carrying::Carrying, ending::Ending, opening::Opening};
 use crate::channel::{Agreed, Channel, ChannelId, Origin, State};
 use crate::config::Config;
@@ -20,7 +22,7 @@ use crate::end::{Failure, Initiator};
 use crate::error::Error;
 use crate::event::Event;
 use crate::parameters::{MAX_ID, Parameters, Reliability};
-use crate::payload::{Parts, Payload, Unusable, encode, ppid};
+use crate::payload::{Parts, Payload, Unusable, ppid};
 use crate::stream::{Occupant, Reset, Stream};
 
 /// The channels of one connection. It outlives the SCTP association that carries them: when that ends its channels are closed,
@@ -237,31 +239,6 @@ impl Session {
             }
             (State::Connecting | State::Open, _) => self.drop_unsent(id, Initiator::User, None),
         }
-    }
-
-    /// A user message, encoded for the association, which is to take it: ask it for room first. It is counted as sent.
-    ///
-    /// # Errors
-    /// [`Error::NotOpen`] or [`Error::UnknownChannel`].
-    pub fn send(&mut self, id: ChannelId, payload: Payload) -> Result<Outgoing, Error> {
-        if self.is_ending(id) {
-            return Err(Error::NotOpen);
-        }
-        let channel = self.channels.get_mut(&id).ok_or(Error::UnknownChannel)?;
-        let (State::Open, Some(stream)) = (channel.state, channel.stream) else {
-            return Err(Error::NotOpen);
-        };
-        channel.stats.messages_sent += 1;
-        channel.stats.bytes_sent += payload.len() as u64;
-        let (ppid, payload) = encode(payload);
-        Ok(Outgoing {
-            stream,
-            ppid,
-            payload,
-            // RFC 8832 §6: an unordered message could arrive before the OPEN.
-            ordered: channel.agreed.ordered || !channel.acknowledged,
-            reliability: channel.agreed.reliability,
-        })
     }
 
     /// Nobody will ask about a channel any more: a closed one is not known afterwards, another goes when it is closed.

@@ -2,13 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 use zeroize::Zeroize;
 
 use crate::{
-    Config, Error, Event, Failure, Initiator, Message, SendOptions, Stats, StreamId, Tsn,
+    Config, Event, Failure, Initiator, Message, Stats, StreamId, Tsn,
     control::Control,
     cookie::CookieKey,
     event::Events,
@@ -340,73 +339,6 @@ impl Association {
 
 /// Verbs and getters of the user.
 impl Association {
-    /// Takes a message for a stream. It may be called before the association is established. The payload is kept as it
-    /// is and copied once, into packets.
-    ///
-    /// # Errors
-    /// [`Error::Closed`], [`Error::InvalidStream`], [`Error::StreamResetting`], [`Error::EmptyMessage`],
-    /// [`Error::MessageTooLarge`] and [`Error::BufferFull`]; the message is not taken then.
-    pub fn send(
-        &mut self,
-        now: Instant,
-        stream: StreamId,
-        ppid: u32,
-        payload: Bytes,
-        options: SendOptions,
-    ) -> Result<(), Error> {
-        let room = self.room(stream, payload.len());
-        if room == Err(Error::BufferFull) {
-            self.announce_room();
-        }
-        room?;
-        self.tx.queue.push(
-            stream,
-            options.queued(now, ppid, payload, self.peer.forward_tsn),
-        );
-        self.stats.messages_sent += 1;
-        Ok(())
-    }
-
-    /// Whether [`send`](Self::send) would take a message of `len` bytes for a stream.
-    ///
-    /// # Errors
-    /// What `send` would answer.
-    pub fn room(&self, stream: StreamId, len: usize) -> Result<(), Error> {
-        if self.ended.is_some() || self.life.closing.is_some() {
-            return Err(Error::Closed);
-        }
-        self.check_stream(stream)?;
-        if len == 0 {
-            return Err(Error::EmptyMessage);
-        }
-        let limit = self.life.max_outgoing;
-        if len > limit {
-            return Err(Error::MessageTooLarge { size: len, limit });
-        }
-        let held = self.tx.queue.held();
-        if held > 0 && held + len > self.config.send_buffer {
-            return Err(Error::BufferFull);
-        }
-        Ok(())
-    }
-
-    /// Asks for [`Event::Writable`] when the send buffer is half empty: for one whom [`room`](Self::room) has told that
-    /// it is full. `send` asks for it by itself.
-    pub fn announce_room(&mut self) {
-        self.life.blocked = true;
-    }
-
-    fn check_stream(&self, stream: StreamId) -> Result<(), Error> {
-        let limit = self.peer.outbound;
-        if stream >= limit {
-            return Err(Error::InvalidStream { stream, limit });
-        }
-        if self.tx.queue.is_resetting(stream) {
-            return Err(Error::StreamResetting { stream });
-        }
-        Ok(())
-    }
-
     /// The next message of a stream. Reading is what opens the receive window again.
     pub fn read(&mut self, stream: StreamId) -> Option<Message> {
         let message = self.rx.read(stream);

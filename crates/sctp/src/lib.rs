@@ -18,6 +18,7 @@ mod heartbeat;
 mod message;
 pub mod packet;
 mod reset;
+mod room;
 mod rx;
 mod serial;
 mod setup;
@@ -35,6 +36,7 @@ pub use config::{Config, CongestionControl};
 pub use error::Error;
 pub use event::{Event, Failure, Initiator};
 pub use message::{Message, Reliability, SendOptions};
+pub use room::Room;
 pub use serial::{Mid, Ssn, Tsn};
 pub use stats::Stats;
 

@@ -113,6 +113,26 @@ fn the_send_buffer_is_bounded_and_says_when_it_is_free() {
             limit: 1000
         })
     );
+    // What was asked for may be used in part, and not beyond.
+    for (size, taken) in [
+        (0, Err(Error::EmptyMessage)),
+        (
+            11,
+            Err(Error::MessageTooLarge {
+                size: 11,
+                limit: 10,
+            }),
+        ),
+        (10, Ok(())),
+        (1, Ok(())),
+    ] {
+        let before = pair.ends[0].unacknowledged(1);
+        let room = pair.ends[0].room(1, 10).unwrap();
+        let result = room.send(pair.now, 53, vec![7; size].into(), SendOptions::default());
+        assert_eq!(result, taken, "{size}");
+        let more = pair.ends[0].unacknowledged(1) - before;
+        assert_eq!(more, if taken.is_ok() { size } else { 0 });
+    }
 }
 
 #[test]

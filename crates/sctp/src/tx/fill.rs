@@ -20,7 +20,7 @@ struct Filling {
     kind: Kind,
     bytes: usize,
     /// How many chunks may be added.
-    chunks: usize,
+    chunks: u16,
 }
 
 impl Sender {
@@ -160,7 +160,12 @@ impl Sender {
         let flight = self.outstanding.flight_bytes();
         let first = self.fill_lost(&mut filling, buf, stats);
         if self.outstanding.peek_lost().is_none() {
+            let (next, before) = (self.outstanding.next(), filling.chunks);
             self.fill_new(&mut filling, buf, stats);
+            let count = before - filling.chunks;
+            if count > 0 {
+                self.outstanding.packets.add(next, count);
+            }
         }
         if !filling.open {
             return;
@@ -239,17 +244,15 @@ impl Sender {
             // RFC 6525 §5.1.2: the reset that follows waits for this chunk.
             let last = next.ends_stream && next.left <= size;
             let flag = filling.room.flag() | if last { Data::IMMEDIATE } else { 0 };
-            let Some(mut cut) = self.queue.cut(size) else {
+            let Some(cut) = self.queue.cut(size) else {
                 return;
             };
-            let Some(of) = self.outstanding.push(&mut cut, flag, buf) else {
+            let (stream, goes_on) = (cut.stream, cut.begin && !cut.end);
+            let Some(of) = self.outstanding.push(cut, flag, buf) else {
                 return;
             };
-            if cut.begin
-                && !cut.end
-                && let Of::Message { key, .. } = of
-            {
-                self.queue.set_key(cut.stream, key);
+            if goes_on && let Of::Message { key, .. } = of {
+                self.queue.set_key(stream, key);
             }
             filling.chunks -= 1;
             filling.bytes += self.outstanding.size(size);
@@ -306,4 +309,4 @@ impl Sender {
 /// system takes as one only what is equally long.
 const MIN_PIECE: usize = 16;
 /// Pieces in a packet: a peer of ours looks at no more chunks, some of which are others.
-const MOST_CHUNKS: usize = MAX_CHUNKS - 32;
+const MOST_CHUNKS: u16 = MAX_CHUNKS as u16 - 32;

@@ -113,26 +113,25 @@ impl Packets {
         live.peek().is_some() && live.all(|it| it.long)
     }
 
-    /// A chunk goes into the packet that was opened last.
-    #[inline]
-    pub(crate) fn add(&mut self, seq: Seq) {
+    /// So many chunks go into the packet that was opened last.
+    pub(crate) fn add(&mut self, first: Seq, count: u16) {
         let packet = self.next - 1;
         if let Some(record) = self.records.back_mut() {
             self.live += usize::from(record.live == 0);
-            record.live = record.live.saturating_add(1);
+            record.live = record.live.saturating_add(count);
         }
         if let Some(run) = self.runs.back_mut()
             && run.packet == packet
-            && run.first.plus(run.count.into()) == seq
+            && run.first.plus(run.count.into()) == first
         {
-            run.count += 1;
+            run.count += count;
             return;
         }
         self.compact();
         self.runs.push_back(Run {
             packet,
-            first: seq,
-            count: 1,
+            first,
+            count,
         });
     }
 
@@ -285,7 +284,7 @@ mod tests {
                 for _ in 0..count {
                     if step < 2 {
                         let packet = packets.open(now, Kind::Data);
-                        packets.add(Seq(packet));
+                        packets.add(Seq(packet), 1);
                         live.insert(packet);
                     } else {
                         // The first, or those behind it.

@@ -202,45 +202,46 @@ impl Outstanding {
         self.chunks.get_mut(index)
     }
 
-    /// Takes a piece that goes out for the first time, in the packet opened last. Which message it is of.
+    /// Takes a piece that goes out for the first time, in the packet opened last, and appends its chunk. Which message it is of.
     #[inline]
-    pub(crate) fn push(&mut self, cut: &mut Cut, extra_flags: u8, buf: &mut Vec<u8>) -> Option<Of> {
-        let seq = self.next();
-        self.packets.add(seq);
-        self.flight
-            .add(cut.payload.len(), self.size(cut.payload.len()));
-        let packet = self.packets.next() - 1;
-        let of = self.append(cut, packet, Fate::InFlight)?;
-        self.write(seq, extra_flags, buf)?;
+    pub(crate) fn push(&mut self, cut: Cut, extra_flags: u8, buf: &mut Vec<u8>) -> Option<Of> {
+        let of = self.note(&cut)?;
+        let flags = cut.flags() | extra_flags;
+        let numbers = (cut.stream, cut.number, cut.ppid, cut.fsn);
+        self.write(self.next, flags, numbers, &cut.payload, buf);
+        let length = cut.payload.len();
+        self.flight.add(length, self.size(length));
+        self.append(cut, of, self.packets.next() - 1, Fate::InFlight);
         Some(of)
     }
 
     #[inline]
-    fn append(&mut self, cut: &mut Cut, packet: PacketNo, fate: Fate) -> Option<Of> {
-        let mut flags = if cut.ordered { 0 } else { Data::UNORDERED };
-        flags |= if cut.begin { Data::BEGIN } else { 0 };
-        flags |= if cut.end { Data::END } else { 0 };
-        let of = match cut.begin && cut.end && cut.limit.expires.is_none() {
-            true => Of::Alone {
-                stream: cut.stream,
-                number: cut.number,
-                ppid: cut.ppid,
-                retransmissions: cut.limit.retransmissions,
-            },
-            false => self.piece(cut)?,
-        };
+    fn append(&mut self, cut: Cut, of: Of, packet: PacketNo, fate: Fate) {
         self.next = self.next.next();
         self.chunks.push_back(Sent {
-            payload: std::mem::take(&mut cut.payload),
+            flags: cut.flags(),
+            payload: cut.payload,
             packet,
             of,
             tries: 1,
             fate,
-            flags,
             released: fate == Fate::Abandoned,
             blamed: false,
         });
-        Some(of)
+    }
+
+    /// Which message the piece is of.
+    #[inline]
+    fn note(&mut self, cut: &Cut) -> Option<Of> {
+        match cut.begin && cut.end && cut.limit.expires.is_none() {
+            true => Some(Of::Alone {
+                stream: cut.stream,
+                number: cut.number,
+                ppid: cut.ppid,
+                retransmissions: cut.limit.retransmissions,
+            }),
+            false => self.piece(cut),
+        }
     }
 
     /// Notes a piece of a message of the list.
@@ -335,22 +336,17 @@ impl Outstanding {
         Data::padded_len(payload) + more
     }
 
-    /// Appends the chunk; its TSN.
-    fn write(&self, seq: Seq, extra_flags: u8, buf: &mut Vec<u8>) -> Option<Tsn> {
-        let chunk = self.get(seq)?;
-        let (flags, tsn) = (chunk.flags | extra_flags, seq.tsn());
-        let (stream, number, ppid, fsn) = match chunk.of {
-            Of::Alone {
-                stream,
-                number,
-                ppid,
-                ..
-            } => (stream, number, ppid, 0),
-            Of::Message { key, fsn, .. } => {
-                let message = self.messages.get(key as usize)?;
-                (message.stream, message.number, message.ppid, fsn)
-            }
-        };
+    /// Appends a chunk of which the stream is given, the numbers of its message, its PPID, and its own number in the message.
+    #[inline]
+    fn write(
+        &self,
+        seq: Seq,
+        flags: u8,
+        (stream, number, ppid, fsn): (StreamId, u32, u32, u32),
+        payload: &[u8],
+        buf: &mut Vec<u8>,
+    ) {
+        let tsn = seq.tsn();
         if self.interleaved {
             IData {
                 flags,
@@ -361,7 +357,7 @@ impl Outstanding {
                     0 => fsn,
                     _ => ppid,
                 },
-                payload: &chunk.payload,
+                payload,
             }
             .write(buf);
         } else {
@@ -375,17 +371,38 @@ impl Outstanding {
                 stream,
                 ssn: Ssn(ssn),
                 ppid,
-                payload: &chunk.payload,
+                payload,
             }
             .write(buf);
         }
-        Some(tsn)
+    }
+
+    /// Appends a chunk of the list.
+    fn write_again(&self, seq: Seq, extra_flags: u8, buf: &mut Vec<u8>) -> Option<Tsn> {
+        let chunk = self.get(seq)?;
+        let numbers = match chunk.of {
+            Of::Alone {
+                stream,
+                number,
+                ppid,
+                ..
+            } => (stream, number, ppid, 0),
+            Of::Message { key, fsn, .. } => {
+                let message = self.messages.get(key as usize)?;
+                (message.stream, message.number, message.ppid, fsn)
+            }
+        };
+        let flags = chunk.flags | extra_flags;
+        self.write(seq, flags, numbers, &chunk.payload, buf);
+        Some(seq.tsn())
     }
 
     /// Takes the end of a message whose rest is never sent. It has a TSN all the same: the peer may have received all
     /// that was sent of the message, and only a TSN that it has not received makes it skip the message's SSN.
-    fn push_abandoned(&mut self, mut rest: Cut) {
-        self.append(&mut rest, 0, Fate::Abandoned);
+    fn push_abandoned(&mut self, rest: Cut) {
+        if let Some(of) = self.note(&rest) {
+            self.append(rest, of, 0, Fate::Abandoned);
+        }
     }
 
     /// The first chunk to send again, if any: its payload's length.
@@ -405,14 +422,14 @@ impl Outstanding {
         let blamed = std::mem::take(&mut chunk.blamed);
         let length = chunk.payload.len();
         self.flight.add(length, self.size(length));
-        self.packets.add(seq);
+        self.packets.add(seq, 1);
         if blamed {
             self.resent.insert((seq, before));
             if self.resent.len() > MAX_RESENT {
                 self.resent.pop_first();
             }
         }
-        self.write(seq, extra_flags, buf)
+        self.write_again(seq, extra_flags, buf)
     }
 
     /// The packet that left first and has something in flight. `None` too when finding it was more than there is `left`, which is

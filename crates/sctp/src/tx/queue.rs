@@ -19,7 +19,7 @@ use self::{
     outgoing::{Begun, Outgoing},
 };
 use super::{effort, scheduler::Scheduler};
-use crate::{StreamId, account::Account};
+use crate::{StreamId, account::Account, packet::Data};
 
 /// A piece of a message that has its place in a packet.
 #[derive(Debug)]
@@ -37,6 +37,16 @@ pub(crate) struct Cut {
     pub(crate) ordered: bool,
     pub(crate) begin: bool,
     pub(crate) end: bool,
+}
+
+impl Cut {
+    /// U, B and E of its chunk.
+    pub(crate) fn flags(&self) -> u8 {
+        let flag = |is_set, flag| if is_set { flag } else { 0 };
+        flag(!self.ordered, Data::UNORDERED)
+            | flag(self.begin, Data::BEGIN)
+            | flag(self.end, Data::END)
+    }
 }
 
 /// What would be cut next.
@@ -270,42 +280,38 @@ impl Queue {
         if end && !begin {
             self.begun.remove(&(begun.total, stream));
         }
-        let payload = if end {
-            std::mem::take(&mut message.payload)
+        let piece = if end {
+            outgoing.messages.pop_front()?
         } else {
-            message.payload.split_to(size)
+            let fsn = begun.fsn.wrapping_add(1);
+            outgoing.begun = Some(Begun { fsn, ..begun });
+            message.split_to(size)
         };
+        let length = piece.payload.len();
         let cut = Cut {
             stream,
             number: begun.number,
             fsn: begun.fsn,
-            ppid: message.ppid,
+            ppid: piece.ppid,
             message: begun.key,
             limit: match self.reliable {
                 true => Limit::NONE,
-                false => message.limit,
+                false => piece.limit,
             },
-            ordered: message.ordered,
+            ordered: piece.ordered,
             begin,
             end,
-            payload,
+            payload: piece.payload,
         };
-        if end {
-            outgoing.messages.pop_front();
-        } else {
-            let fsn = begun.fsn.wrapping_add(1);
-            outgoing.begun = Some(Begun { fsn, ..begun });
-        }
         if end || self.interleaved {
             let more = !outgoing.messages.is_empty();
             let cost = if self.interleaved {
-                (cut.payload.len() as u64) << 10
+                (length as u64) << 10
             } else {
                 TURN
             };
             outgoing.position = self.scheduler.end_turn(outgoing.weight, cost, more);
         }
-        let length = cut.payload.len();
         if outgoing.left(length) {
             self.low.push_back(stream);
         }
@@ -430,8 +436,10 @@ impl Queue {
         }
     }
 
-    pub(crate) fn is_resetting(&self, stream: StreamId) -> bool {
-        self.streams.get(&stream).is_some_and(|s| s.resetting)
+    /// Whether the stream waits for its reset, and how many bytes wait on it.
+    pub(crate) fn waiting_on(&self, stream: StreamId) -> (bool, usize) {
+        let stream = self.streams.get(&stream);
+        stream.map_or((false, 0), |it| (it.resetting, it.buffered.total()))
     }
 
     /// The peer does not know partial reliability, or does.
@@ -575,7 +583,7 @@ mod tests {
         });
         assert_eq!(low.streams[&1].threshold, 50);
         let closing = after(&|it| assert!(it.begin_reset(1)));
-        assert!(closing.is_resetting(1));
+        assert!(closing.waiting_on(1).0);
         let mut unordered = after(&|it| {
             let message = message(9);
             it.push(

@@ -19,37 +19,30 @@ impl Data {
         id: ChannelId,
         message: &Message,
     ) -> Result<(), SendError> {
-        let channel = self.channel(id);
-        let channel = channel.ok_or_else(|| invalid_state("there is no such channel"))?;
-        let (state, stream) = (channel.state(), channel.stream());
+        let channel = self.session.sending(id.0).map_err(not_open)?;
         let sctp = self.sctp.as_mut();
         let carried =
             sctp.and_then(|it| Some((it.association.as_deref_mut()?, it.max_message_size)));
-        let (datachannel::State::Open, Some(stream), Some((association, limit))) =
-            (state, stream, carried)
-        else {
-            return Err(invalid_state("the channel is not open"));
-        };
+        let (association, limit) = carried.ok_or_else(|| not_open(datachannel::Error::NotOpen))?;
         let length = message.len();
         if limit.is_some_and(|limit| length as u64 > limit) {
             let message = "the message is longer than the peer takes";
             return Err(SendError::Refused(Error::new(ErrorKind::Type, message)));
         }
-        if association.buffered_amount(stream) >= self.limits.send_buffer {
-            return Err(SendError::Full);
-        }
         // RFC 8831 §6.6: an empty message has one byte.
-        match association.room(stream, length.max(1)) {
-            Ok(()) => {}
+        let room = match association.room(channel.stream(), length.max(1)) {
+            Ok(room) => room,
             Err(sctp::Error::BufferFull) => {
                 association.announce_room();
                 return Err(SendError::Full);
             }
             Err(error) => return Err(not_taken(error)),
+        };
+        if room.buffered_amount() >= self.limits.send_buffer {
+            return Err(SendError::Full);
         }
-        let outgoing = self.session.send(id.0, convert::payload(message));
-        let outgoing = outgoing.map_err(|it| SendError::Refused(convert::channel_error(it)))?;
-        pass(now, association, outgoing).map_err(not_taken)
+        let outgoing = channel.send(convert::payload(message));
+        pass(now, room, outgoing).map_err(not_taken)
     }
 
     /// The next announcement, acknowledgement or reset, before anything that follows it. False when there is none, or no room.
@@ -67,10 +60,10 @@ impl Data {
                 // [6.2-23]
                 Err(sctp::Error::MessageTooLarge { .. }) => self.session.refuse_send(),
                 // When the association is closing, its end will close the channel.
-                Ok(()) | Err(_) => {
+                room => {
                     let outgoing = self.session.poll_send();
-                    let taken = outgoing.map(|it| pass(now, association, it));
-                    if let Some(Err(error)) = taken {
+                    let pass = |room| outgoing.map_or(Ok(()), |it| pass(now, room, it));
+                    if let Err(error) = room.and_then(pass) {
                         log::debug!("{}: an announcement was not taken: {error}", self.label);
                     }
                 }
@@ -90,20 +83,19 @@ impl Data {
 
 fn pass(
     now: Instant,
-    association: &mut sctp::Association,
+    room: sctp::Room<'_>,
     outgoing: datachannel::Outgoing,
 ) -> Result<(), sctp::Error> {
     let options = sctp::SendOptions {
         ordered: outgoing.ordered,
         reliability: convert::reliability(outgoing.reliability),
     };
-    let (stream, ppid) = (outgoing.stream, outgoing.ppid);
-    association.send(now, stream, ppid, outgoing.payload, options)
+    room.send(now, outgoing.ppid, outgoing.payload, options)
 }
 
 /// A call on a channel that cannot take it.
-fn invalid_state(message: &str) -> SendError {
-    SendError::Refused(Error::new(ErrorKind::InvalidState, message))
+fn not_open(error: datachannel::Error) -> SendError {
+    SendError::Refused(convert::channel_error(error))
 }
 
 /// [6.2-08]

@@ -1,6 +1,6 @@
 //! What messages waited when the peer restarted the association (RFC 9260 §5.2.4).
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque, btree_map::Entry};
 
 use super::outgoing::Outgoing;
 use crate::{StreamId, tx::scheduler::Scheduler};
@@ -21,9 +21,14 @@ pub(super) fn outgoing<'a>(
     before: &VecDeque<Before>,
     stream: StreamId,
 ) -> &'a mut Outgoing {
-    streams.entry(stream).or_insert_with(|| {
-        let mut before = before.iter().rev().filter(|it| stream < it.limit);
-        let old = before.find_map(|it| it.streams.get(&stream));
-        Box::new(old.map(|old| old.anew()).unwrap_or_default())
-    })
+    match streams.entry(stream) {
+        Entry::Occupied(entry) => entry.into_mut(),
+        Entry::Vacant(entry) => entry.insert(anew(before, stream)),
+    }
+}
+
+fn anew(before: &VecDeque<Before>, stream: StreamId) -> Box<Outgoing> {
+    let mut before = before.iter().rev().filter(|it| stream < it.limit);
+    let old = before.find_map(|it| it.streams.get(&stream));
+    Box::new(old.map(|old| old.anew()).unwrap_or_default())
 }

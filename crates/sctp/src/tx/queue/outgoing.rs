@@ -38,6 +38,16 @@ pub(crate) struct Queued {
     pub(crate) limit: Limit,
 }
 
+impl Queued {
+    /// Takes a piece off its front.
+    pub(super) fn split_to(&mut self, size: usize) -> Self {
+        Self {
+            payload: self.payload.split_to(size),
+            ..*self
+        }
+    }
+}
+
 /// What is known of a message of which a piece has left.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Begun {
