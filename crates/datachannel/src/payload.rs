@@ -51,6 +51,7 @@ pub enum Unusable {
 }
 
 /// The payload protocol identifier and the bytes of a user message. Nothing is copied.
+#[inline]
 pub fn encode(payload: Payload) -> (u32, Bytes) {
     // RFC 8831 §6.6: SCTP cannot send nothing; one zero byte under an identifier of its own stands for it.
     match payload {

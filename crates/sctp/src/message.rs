@@ -54,6 +54,7 @@ impl Default for SendOptions {
 }
 
 impl SendOptions {
+    #[inline]
     pub(crate) fn queued(self, now: Instant, ppid: u32, payload: Bytes, partial: bool) -> Queued {
         let mut limit = Limit::NONE;
         match self.reliability {

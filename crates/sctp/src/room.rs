@@ -26,6 +26,7 @@ impl Room<'_> {
     ///
     /// # Errors
     /// [`Error::EmptyMessage`], and [`Error::MessageTooLarge`] if it is longer than what was asked for; it is not taken then.
+    #[inline]
     pub fn send(
         self,
         now: Instant,
@@ -80,6 +81,7 @@ impl Association {
     /// # Errors
     /// [`Error::Closed`], [`Error::InvalidStream`], [`Error::StreamResetting`], [`Error::EmptyMessage`],
     /// [`Error::MessageTooLarge`] and [`Error::BufferFull`], if there is none.
+    #[inline]
     pub fn room(&mut self, stream: StreamId, len: usize) -> Result<Room<'_>, Error> {
         if self.ended.is_some() || self.life.closing.is_some() {
             return Err(Error::Closed);

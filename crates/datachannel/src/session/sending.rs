@@ -20,6 +20,7 @@ impl Sending<'_> {
     }
 
     /// The message, encoded for the association, which has room for it. It is counted as sent.
+    #[inline]
     pub fn send(self, payload: Payload) -> Outgoing {
         let channel = self.channel;
         channel.stats.messages_sent += 1;
@@ -41,6 +42,7 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::NotOpen`] or [`Error::UnknownChannel`].
+    #[inline]
     pub fn sending(&mut self, id: ChannelId) -> Result<Sending<'_>, Error> {
         if self.is_ending(id) {
             return Err(Error::NotOpen);

@@ -10,7 +10,8 @@ use super::{
 use crate::{
     PeerConnectionState, RtcpDatagram, SctpTransportState, StatsReport,
     engine::{
-        ChannelEvent, ChannelId, DtlsTransportEvent, Engine, Event, IceTransportEvent, TransportId,
+        ChannelEvent, ChannelId, DtlsTransportEvent, Engine, Event, IceTransportEvent, Task,
+        TransportId,
     },
 };
 
@@ -77,20 +78,15 @@ impl Queues {
         outbound: &mut Outbound,
     ) {
         while let Some(task) = engine.poll_task() {
-            for event in task {
-                let Some(event) =
-                    self.dispatch_media(event, (engine, inbox), &now, wakeups, outbound)
-                else {
-                    continue;
-                };
-                self.dispatch(event, wakeups);
-            }
+            self.carry_out(task, (engine, inbox), &now, wakeups, outbound);
         }
         self.media.collect(engine, outbound);
         if self.ended_stats.is_some() {
             self.media.name_tracks(engine, inbox);
         }
-        self.look_after(engine, wakeups);
+        if !self.drainers.is_empty() || !self.watched.is_empty() {
+            self.look_after(engine, wakeups);
+        }
         if engine.is_closed() && !self.closed {
             self.closed = true;
             self.end(wakeups, outbound);
@@ -99,6 +95,23 @@ impl Queues {
         if unread.max(self.told) >= MANY && unread != self.told {
             self.told = unread;
             engine.set_unread_events(now(), unread);
+        }
+    }
+
+    /// Brings the events of a task to their objects.
+    fn carry_out(
+        &mut self,
+        task: Task,
+        (engine, inbox): (&mut Engine, &Arc<Inbox>),
+        now: &impl Fn() -> Instant,
+        wakeups: &mut Wakeups,
+        outbound: &mut Outbound,
+    ) {
+        for event in task {
+            let event = self.dispatch_media(event, (engine, inbox), now, wakeups, outbound);
+            if let Some(event) = event {
+                self.dispatch(event, wakeups);
+            }
         }
     }
 

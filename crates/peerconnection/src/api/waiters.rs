@@ -66,9 +66,9 @@ struct Room {
 }
 
 /// Waits until `poll` is ready.
-pub(super) async fn wait<T>(mut poll: impl FnMut(&mut Waiter<'_>) -> Poll<T>) -> T {
+pub(super) fn wait<T>(mut poll: impl FnMut(&mut Waiter<'_>) -> Poll<T>) -> impl Future<Output = T> {
     let mut wait = Wait::default();
-    poll_fn(|cx| wait.poll(cx, &mut poll)).await
+    poll_fn(move |cx| wait.poll(cx, &mut poll))
 }
 
 impl Waiters {

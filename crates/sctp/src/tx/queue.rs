@@ -96,6 +96,7 @@ pub(crate) struct Queue {
 }
 
 impl Queue {
+    #[inline]
     pub(crate) fn push(&mut self, stream: StreamId, message: Queued) {
         let length = message.payload.len();
         let outgoing = outgoing(&mut self.streams, &self.before, stream);
@@ -437,6 +438,7 @@ impl Queue {
     }
 
     /// Whether the stream waits for its reset, and how many bytes wait on it.
+    #[inline]
     pub(crate) fn waiting_on(&self, stream: StreamId) -> (bool, usize) {
         let stream = self.streams.get(&stream);
         stream.map_or((false, 0), |it| (it.resetting, it.buffered.total()))
@@ -456,6 +458,7 @@ impl Queue {
     }
 
     /// Bytes that count against the send buffer.
+    #[inline]
     pub(crate) fn held(&self) -> usize {
         self.held.total()
     }

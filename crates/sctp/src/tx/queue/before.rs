@@ -16,6 +16,7 @@ pub(super) struct Before {
 }
 
 /// The stream, as it begins if nothing is known of it but what stays at a restart.
+#[inline]
 pub(super) fn outgoing<'a>(
     streams: &'a mut BTreeMap<StreamId, Box<Outgoing>>,
     before: &VecDeque<Before>,
