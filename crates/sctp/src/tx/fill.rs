@@ -286,8 +286,11 @@ impl Sender {
     /// that.
     fn fit(&self, size: usize, next: Next, room: Room, buf: &[u8]) -> Option<usize> {
         let space = room.left(buf);
-        let least = self.outstanding.size(MIN_PIECE);
         if let Some(rest) = space.checked_sub(self.outstanding.size(size)) {
+            if next.left <= size {
+                return Some(size);
+            }
+            let least = self.outstanding.size(MIN_PIECE);
             let lacks = if rest == 0 {
                 0
             } else {
@@ -295,8 +298,8 @@ impl Sender {
             };
             let shorter = size.saturating_sub(lacks) & !3;
             let is_first = space + crate::packet::HEADER == room.capacity;
-            let goes_on = next.left > size && shorter >= MIN_PIECE && !is_first;
-            return Some(if goes_on { shorter } else { size });
+            let leaves_room = shorter >= MIN_PIECE && !is_first;
+            return Some(if leaves_room { shorter } else { size });
         }
         let payload = space.checked_sub(self.outstanding.size(0))? & !3;
         let is_cut = next.begun || next.left > size;

@@ -186,11 +186,10 @@ impl Queue {
     /// is begun beside the largest stays within half of what the peer has room for.
     fn may_begin(&self, length: usize) -> bool {
         let (peer, piece) = self.room;
-        let Some((_, largest)) = self
-            .begun
-            .last()
-            .filter(|_| self.interleaved && length > piece)
-        else {
+        if !self.interleaved || length <= piece {
+            return true;
+        }
+        let Some((_, largest)) = self.begun.last() else {
             return true;
         };
         let front = self.streams.get(largest).and_then(|it| it.messages.front());

@@ -81,6 +81,7 @@ impl Data {
     }
 }
 
+#[inline]
 fn pass(
     now: Instant,
     room: sctp::Room<'_>,
