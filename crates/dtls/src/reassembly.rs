@@ -223,17 +223,23 @@ impl Partial {
             self.present = Vec::new();
             return;
         }
-        for at in range {
-            let Some(word) = self.present.get_mut(at / 64) else {
-                break;
-            };
-            let bit = 1 << (at % 64);
-            self.missing -= usize::from(*word & bit == 0);
-            *word |= bit;
+        let words = self.present.iter_mut().enumerate();
+        for (index, word) in words.take(range.end.div_ceil(64)).skip(range.start / 64) {
+            let bits = before(range.end, index) & !before(range.start, index);
+            self.missing -= (bits & !*word).count_ones() as usize;
+            *word |= bits;
         }
         if self.missing == 0 {
             self.present = Vec::new();
         }
+    }
+}
+
+/// Of the bytes that a word of `present` stands for, those before `at`.
+fn before(at: usize, word: usize) -> u64 {
+    match at.saturating_sub(word * 64) {
+        bits @ 0..64 => (1 << bits) - 1,
+        _ => u64::MAX,
     }
 }
 
