@@ -88,7 +88,9 @@ impl Association {
         if !self.tx.queue.quiet.is_empty() {
             self.reset.ready.append(&mut self.tx.queue.quiet);
         }
-        if self.reset.request.is_some() || self.state != State::Established {
+        // Asked with each packet: mostly nothing is wanted.
+        let wanted = !self.reset.ready.is_empty() || self.reset.add > 0;
+        if !wanted || self.reset.request.is_some() || self.state != State::Established {
             return;
         }
         let streams = self.next_streams(now);

@@ -441,9 +441,11 @@ impl Outstanding {
                 return None;
             }
             *left = left.saturating_sub(effort::RUN + usize::from(run.count) / 4);
-            let live = (0..run.count)
-                .any(|offset| self.is_live(run.packet, run.first.plus(offset.into())));
-            if live && let Some(record) = self.packets.get(run.packet) {
+            let record = self.packets.get(run.packet).filter(|it| it.live > 0);
+            let live = |offset: u16| self.is_live(run.packet, run.first.plus(offset.into()));
+            if let Some(record) = record
+                && (0..run.count).any(live)
+            {
                 return Some((run.packet, record.at));
             }
             self.packets.drop_first_run();
