@@ -21,6 +21,8 @@ pub(crate) struct Inbox {
     /// How many messages can be read.
     readable: Account,
     cost: Account,
+    /// For how many items there is room in `streams`.
+    room: Account,
     /// Streams to announce as readable.
     pub(crate) announce: VecDeque<StreamId>,
 }
@@ -138,10 +140,11 @@ impl Inbox {
     fn hand_out(&mut self, stream: StreamId, message: Stored) {
         self.readable.add(1);
         let incoming = self.incoming(stream);
-        incoming.ready.push_back(Item::Message(message));
+        let more = incoming.ready.push_back(Item::Message(message));
         if !std::mem::replace(&mut incoming.announced, true) {
             self.announce.push_back(stream);
         }
+        self.room.add(more);
     }
 
     /// Hands out what is due. False if `budget`, which it takes from, did not suffice.
@@ -218,6 +221,10 @@ impl Inbox {
         {
             self.cost.take(message.cost());
             self.readable.take(1);
+            // A stream that fills and empties keeps its room; very many that were long once do not.
+            if self.room.total() > 2 * self.readable.total() + SPARE {
+                self.room.take(incoming.ready.fit());
+            }
             if incoming.ready.is_empty() {
                 self.release_of(stream, &mut { FIRST });
             }
@@ -243,12 +250,14 @@ impl Inbox {
                     }
                     self.readable.take(1);
                 }
+                let before = ready.room();
                 ready.pop_back();
+                self.room.take(before - ready.room());
             }
             if !take(budget) {
                 return false;
             }
-            entry.remove();
+            self.room.take(entry.remove().ready.room());
             self.cost.take(STREAM_COST);
         }
         while let Some(mut entry) = self.waiting.first_entry() {
@@ -321,7 +330,7 @@ impl Inbox {
         self.expected.set(stream, 0);
         if let Some(incoming) = self.streams.get_mut(&stream) {
             if matches!(incoming.ready.back(), Some(Item::Message(_))) {
-                incoming.ready.push_back(Item::Reset);
+                self.room.add(incoming.ready.push_back(Item::Reset));
             }
             self.forget_if_empty(stream);
         }
@@ -367,6 +376,8 @@ impl Inbox {
         });
         let ready = Vec::from_iter(ready);
         assert_eq!(self.readable.total(), ready.len(), "what can be read");
+        let room = self.streams.values().map(|stream| stream.ready.room());
+        assert_eq!(self.room.total(), room.sum(), "room");
         let waiting = self.waiting.values();
         let messages = ready.into_iter().chain(waiting).map(Stored::cost);
         let counted = messages.sum::<usize>() + STREAM_COST * self.streams.len();
@@ -375,8 +386,10 @@ impl Inbox {
 
     fn forget_if_empty(&mut self, stream: StreamId) {
         let empty = |s: &Incoming| s.ready.is_empty() && !s.announced;
-        if self.streams.get(&stream).is_some_and(empty) {
-            self.streams.remove(&stream);
+        if self.streams.get(&stream).is_some_and(empty)
+            && let Some(incoming) = self.streams.remove(&stream)
+        {
+            self.room.take(incoming.ready.room());
             self.cost.take(STREAM_COST);
         }
     }
@@ -461,6 +474,8 @@ impl Numbers {
 
 /// How many messages, or numbers without one, are handed out where something is to be read at once.
 const FIRST: usize = 4;
+/// So much more room than for twice of what can be read is kept for what comes next.
+const SPARE: usize = 1024;
 /// What a message costs beside its bytes, slack of the queue it stands in included.
 const MESSAGE_COST: usize = 128;
 /// What a stream with something in it costs.
