@@ -1,6 +1,6 @@
 //! Messages by stream: waiting for their turn, or to be read.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque, btree_map::Entry};
 
 use super::reassembly::{Completed, Payload};
 use crate::{Message, Mid, Ssn, StreamId, account::Account, blocks};
@@ -79,28 +79,27 @@ impl Inbox {
             restarts: self.restarts,
             payload: completed.payload,
         };
-        if !message.ordered {
-            self.ready(stream, message);
-            return;
+        if message.ordered {
+            let expected = self.expected.get(stream);
+            let number = number.near(expected);
+            let place = (stream, number);
+            // A number that was passed over is of no use any more, nor is one that has come.
+            if is_before(number, expected) || self.waiting.contains_key(&place) {
+                return;
+            }
+            if number != expected {
+                self.cost.add(message.cost());
+                self.waiting.insert(place, message);
+                return;
+            }
+            let next = number.wrapping_add(1);
+            self.expected.set(stream, next);
+            if self.waiting.contains_key(&(stream, next)) {
+                self.due.entry(stream).or_insert(None);
+            }
         }
-        let expected = self.expected.get(stream);
-        let number = number.near(expected);
-        let place = (stream, number);
-        // A number that was passed over is of no use any more, nor is one that has come.
-        if is_before(number, expected) || self.waiting.contains_key(&place) {
-            return;
-        }
-        if number != expected {
-            self.cost.add(message.cost());
-            self.waiting.insert(place, message);
-            return;
-        }
-        self.ready(stream, message);
-        let next = number.wrapping_add(1);
-        self.expected.set(stream, next);
-        if self.waiting.contains_key(&(stream, next)) {
-            self.due.entry(stream).or_insert(None);
-        }
+        self.cost.add(message.cost());
+        self.hand_out(stream, message);
     }
 
     /// Whether the number stands before the one that is expected.
@@ -121,15 +120,13 @@ impl Inbox {
 
     fn incoming(&mut self, stream: StreamId) -> &mut Incoming {
         let cost = &mut self.cost;
-        self.streams.entry(stream).or_insert_with(|| {
-            cost.add(STREAM_COST);
-            Incoming::default()
-        })
-    }
-
-    fn ready(&mut self, stream: StreamId, message: Stored) {
-        self.cost.add(message.cost());
-        self.hand_out(stream, message);
+        match self.streams.entry(stream) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => {
+                cost.add(STREAM_COST);
+                entry.insert(Incoming::default())
+            }
+        }
     }
 
     /// Whether there is a message to read on any stream.
@@ -214,11 +211,11 @@ impl Inbox {
         self.release_of(stream, &mut { FIRST });
     }
 
-    pub(crate) fn read(&mut self, stream: StreamId) -> Option<Message> {
+    /// The next message, unless it has the identifier `but`: then it stays. With `None` nothing is [armed](Self::rearm) again.
+    pub(crate) fn read(&mut self, stream: StreamId, but: Option<u32>) -> Option<Message> {
         let incoming = self.streams.get_mut(&stream)?;
-        if let Some(Item::Message(_)) = incoming.ready.front()
-            && let Some(Item::Message(message)) = incoming.ready.pop_front()
-        {
+        let wanted = |item: &Item| matches!(item, Item::Message(it) if but != Some(it.ppid));
+        if let Some(Item::Message(message)) = incoming.ready.pop_front_if(wanted) {
             self.cost.take(message.cost());
             self.readable.take(1);
             // A stream that fills and empties keeps its room; very many that were long once do not.
@@ -235,7 +232,6 @@ impl Inbox {
                 payload: message.payload.concat(),
             });
         }
-        self.rearm(stream);
         None
     }
 
@@ -499,9 +495,10 @@ mod tests {
     }
 
     fn read_all(inbox: &mut Inbox, stream: StreamId) -> Vec<u32> {
-        std::iter::from_fn(|| inbox.read(stream))
-            .map(|m| m.ppid)
-            .collect()
+        let messages = std::iter::from_fn(|| inbox.read(stream, None));
+        let messages = messages.map(|m| m.ppid).collect();
+        inbox.rearm(stream);
+        messages
     }
 
     #[test]
@@ -512,16 +509,16 @@ mod tests {
         assert_eq!(inbox.announce.pop_front(), Some(1));
         inbox.rearm(1);
         assert!(inbox.peek(1).is_some(), "what is there is not passed over");
-        inbox.read(1);
+        inbox.read(1, None);
         came(&mut inbox, 1);
         assert_eq!(inbox.announce.pop_front(), None, "it was announced already");
-        inbox.read(1);
+        inbox.read(1, None);
         inbox.rearm(1);
         came(&mut inbox, 2);
         assert_eq!(inbox.announce.pop_front(), Some(1));
         assert!(inbox.reset(1, &mut 10));
         came(&mut inbox, 0);
-        inbox.read(1);
+        inbox.read(1, None);
         assert_eq!(inbox.peek(1), None, "the next life waits");
         inbox.rearm(1);
         assert_eq!(inbox.announce.pop_front(), Some(1));
