@@ -1,8 +1,10 @@
 //! One channel.
 
+use bytes::Bytes;
+
 use crate::end::{Failure, Initiator};
 use crate::parameters::{Priority, Reliability};
-use crate::payload::Parts;
+use crate::payload::{Parts, Payload, Unusable, ppid};
 
 /// A channel of a session: a pair of streams with the same number and what was agreed on for them.
 #[derive(Debug)]
@@ -135,6 +137,28 @@ impl Channel {
     /// What went through it.
     pub fn stats(&self) -> ChannelStats {
         self.stats
+    }
+
+    /// Takes a part of a message, or the end of one in parts.
+    #[cold]
+    pub(crate) fn next_in_parts(
+        &mut self,
+        ppid: u32,
+        payload: Bytes,
+        limit: usize,
+    ) -> Result<Option<Payload>, Unusable> {
+        let is_part = matches!(ppid, ppid::STRING_PARTIAL | ppid::BINARY_PARTIAL);
+        // RFC 8831 §6.6: parts were for reliable and ordered channels only.
+        let whole = self.agreed.ordered && self.agreed.reliability == Reliability::Reliable;
+        let result = if is_part && !whole {
+            Err(Unusable::Parts)
+        } else {
+            Parts::next(&mut self.parts, ppid, payload, limit)
+        };
+        if result.is_err() {
+            self.parts = None;
+        }
+        result
     }
 
     pub(crate) fn held_by_parts(&self) -> usize {

@@ -71,6 +71,7 @@ pub fn encode(payload: Payload) -> (u32, Bytes) {
 ///
 /// # Errors
 /// [`Unusable`], when the identifier is unknown or a text is not UTF-8.
+#[inline]
 pub fn decode(ppid: u32, bytes: Bytes) -> Result<Payload, Unusable> {
     match ppid {
         ppid::STRING => match String::from_utf8(bytes.into()) {

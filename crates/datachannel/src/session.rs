@@ -22,7 +22,7 @@ use crate::end::{Failure, Initiator};
 use crate::error::Error;
 use crate::event::Event;
 use crate::parameters::{MAX_ID, Parameters, Reliability};
-use crate::payload::{Parts, Payload, Unusable, ppid};
+use crate::payload::{Payload, Unusable, decode, ppid};
 use crate::stream::{Occupant, Reset, Stream};
 
 /// The channels of one connection. It outlives the SCTP association that carries them: when that ends its channels are closed,
@@ -265,21 +265,17 @@ impl Session {
         let channel = self.channels.get_mut(&id);
         let channel = channel.filter(|channel| channel.state != State::Closed);
         let channel = channel.ok_or(Unusable::Closed)?;
-        let is_part = [ppid::STRING_PARTIAL, ppid::BINARY_PARTIAL].contains(&ppid);
-        let before = channel.held_by_parts();
-        let room = MAX_PARTS.saturating_sub(self.held.parts - before);
-        let limit = self.config.max_message_size.min(room);
-        // RFC 8831 §6.6: parts were for reliable and ordered channels only.
-        let whole = channel.agreed.ordered && channel.agreed.reliability == Reliability::Reliable;
-        let result = if is_part && !whole {
-            Err(Unusable::Parts)
+        let is_part = matches!(ppid, ppid::STRING_PARTIAL | ppid::BINARY_PARTIAL);
+        let result = if is_part || channel.parts.is_some() {
+            let before = channel.held_by_parts();
+            let room = MAX_PARTS.saturating_sub(self.held.parts - before);
+            let limit = self.config.max_message_size.min(room);
+            let result = channel.next_in_parts(ppid, payload, limit);
+            self.held.parts = self.held.parts + channel.held_by_parts() - before;
+            result
         } else {
-            Parts::next(&mut channel.parts, ppid, payload, limit)
+            decode(ppid, payload).map(Some)
         };
-        if result.is_err() {
-            channel.parts = None;
-        }
-        self.held.parts = self.held.parts + channel.held_by_parts() - before;
         match &result {
             Ok(Some(message)) => {
                 channel.stats.messages_received += 1;

@@ -210,11 +210,12 @@ impl Association {
     /// The chunks of an association that has its tags. False if the rest of the packet is not to be looked at.
     fn handle_chunk(&mut self, now: Instant, kind: ChunkKind, chunk: Chunk<'_>) -> bool {
         match kind {
-            ChunkKind::DATA => self.handle_data(now, chunk),
-            ChunkKind::I_DATA if self.config.interleaving => self.handle_data(now, chunk),
-            ChunkKind::I_FORWARD_TSN if self.config.interleaving => self.handle_forward_tsn(chunk),
+            ChunkKind::I_DATA | ChunkKind::I_FORWARD_TSN if !self.config.interleaving => {
+                self.handle_unknown(kind, chunk)
+            }
+            ChunkKind::DATA | ChunkKind::I_DATA => self.handle_data(now, chunk),
             ChunkKind::SACK => self.handle_sack(now, chunk),
-            ChunkKind::FORWARD_TSN => self.handle_forward_tsn(chunk),
+            ChunkKind::FORWARD_TSN | ChunkKind::I_FORWARD_TSN => self.handle_forward_tsn(chunk),
             ChunkKind::HEARTBEAT => self.handle_heartbeat(chunk),
             ChunkKind::HEARTBEAT_ACK => self.handle_heartbeat_ack(now, chunk),
             ChunkKind::SHUTDOWN => self.handle_shutdown(now, chunk),
@@ -341,7 +342,21 @@ impl Association {
 impl Association {
     /// The next message of a stream. Reading is what opens the receive window again.
     pub fn read(&mut self, stream: StreamId) -> Option<Message> {
-        let message = self.rx.read(stream);
+        let message = self.read_but(stream, None);
+        if message.is_none() {
+            self.rearm(stream);
+        }
+        message
+    }
+
+    /// The same, unless it has this payload protocol identifier: then it stays. After `None`, [`peek`](Self::peek) tells whether it
+    /// does; if not, there is nothing, which is for [`rearm`](Self::rearm) to say.
+    pub fn read_unless(&mut self, stream: StreamId, ppid: u32) -> Option<Message> {
+        self.read_but(stream, Some(ppid))
+    }
+
+    fn read_but(&mut self, stream: StreamId, ppid: Option<u32>) -> Option<Message> {
+        let message = self.rx.read(stream, ppid);
         if self.ended.is_some() {
             self.rx.acknowledgement = Acknowledgement::None;
         }

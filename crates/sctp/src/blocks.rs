@@ -66,19 +66,33 @@ impl<T> Queue<T> {
         }
     }
 
+    /// Puts an entry at the end. For how many more there is room now: most often for none.
     #[inline]
-    pub(crate) fn push_back(&mut self, entry: T) {
-        if self.last.is_empty() && self.first.len() < BLOCK {
-            self.first.push_back(entry);
+    pub(crate) fn push_back(&mut self, entry: T) -> usize {
+        let mut more = 0;
+        let block = if self.last.is_empty() && self.first.len() < BLOCK {
+            &mut self.first
         } else {
             if self.last.len() == BLOCK {
-                let between = self.between.get_or_insert_default();
-                let fresh = between.empty.pop().unwrap_or_else(block);
-                let full = std::mem::replace(&mut self.last, fresh);
-                between.full.push_back(full);
+                more = self.follow_last();
             }
-            self.last.push_back(entry);
-        }
+            &mut self.last
+        };
+        let before = block.capacity();
+        block.push_back(entry);
+        more + block.capacity() - before
+    }
+
+    /// Puts an empty block behind the last one, which is full. For how many more there is room now.
+    #[cold]
+    fn follow_last(&mut self) -> usize {
+        let between = self.between.get_or_insert_default();
+        let used = between.empty.pop();
+        let more = if used.is_some() { 0 } else { BLOCK };
+        let fresh = used.unwrap_or_else(block);
+        let full = std::mem::replace(&mut self.last, fresh);
+        between.full.push_back(full);
+        more
     }
 
     pub(crate) fn push_front(&mut self, entry: T) {
@@ -127,6 +141,35 @@ impl<T> Queue<T> {
             }
         }
         entry
+    }
+
+    /// For how many entries there is room.
+    pub(crate) fn room(&self) -> usize {
+        let blocks = |it: &Between<T>| it.full.len() + it.empty.len();
+        let between = self.between.as_deref().map_or(0, blocks);
+        self.first.capacity() + between * BLOCK + self.last.capacity()
+    }
+
+    /// Gives back room that is many times what is used, two blocks at most. For how many entries it was.
+    #[cold]
+    pub(crate) fn fit(&mut self) -> usize {
+        let before = self.room();
+        if let Some(between) = &mut self.between {
+            between.empty.pop();
+        }
+        let no_more = |it: &mut Box<Between<T>>| it.full.is_empty() && it.empty.is_empty();
+        self.between.take_if(no_more);
+        let length = self.first.len() + self.last.len();
+        if self.between.is_none() && length <= BLOCK / 4 {
+            // Only a first block that is as long as one may be has others behind it.
+            self.first.extend(std::mem::take(&mut self.last));
+            // A power of two, so that it grows to that length and not beyond.
+            let room = (2 * length).next_power_of_two().max(FEW);
+            if self.first.capacity() > 2 * room {
+                self.first.shrink_to(room);
+            }
+        }
+        before - self.room()
     }
 
     #[inline]
@@ -245,6 +288,8 @@ impl<T> Table<T> {
 
 /// How many entries a block has.
 const BLOCK: usize = 512;
+/// Room for so many entries is not given back while there are any.
+const FEW: usize = 4;
 
 #[cfg(test)]
 mod tests {
@@ -274,18 +319,25 @@ mod tests {
             let (mut queue, mut model) = (Queue::new(), VecDeque::new());
             let mut next = 0;
             for (step, count) in steps {
+                let mut room = queue.room();
                 for _ in 0..count {
                     next += 1;
                     match step {
                         0..3 => {
-                            queue.push_back(next);
+                            room += queue.push_back(next);
                             model.push_back(next);
+                            prop_assert_eq!(queue.room(), room);
                         }
                         3 => {
                             queue.push_front(next);
                             model.push_front(next);
                         }
                         4 | 5 => prop_assert_eq!(queue.pop_front(), model.pop_front()),
+                        6 if count % 2 == 0 => {
+                            room = queue.room();
+                            prop_assert_eq!(queue.fit(), room - queue.room());
+                            prop_assert_eq!(queue.pop_front(), model.pop_front());
+                        }
                         6 => prop_assert_eq!(queue.pop_back(), model.pop_back()),
                         _ => prop_assert_eq!(queue.pop_front_if(|it| it % 3 > 0), model.pop_front_if(|it| *it % 3 > 0)),
                     }

@@ -15,12 +15,11 @@ impl Association {
             return false;
         };
         // RFC 9260 §9.2: after its SHUTDOWN the peer has nothing more to say.
-        let receiving = [
-            State::Established,
-            State::ShutdownPending,
-            State::ShutdownSent,
-        ];
-        if !receiving.contains(&self.state) {
+        let receiving = matches!(
+            self.state,
+            State::Established | State::ShutdownPending | State::ShutdownSent
+        );
+        if !receiving {
             return false;
         }
         // RFC 8260 §2.2.2: one kind of chunk an association.

@@ -113,7 +113,8 @@ impl<'a> Packet<'a> {
         let (packet, checksum) = Self::read(bytes)?;
         let opens =
             |chunk: Chunk<'_>| matches!(chunk.kind, ChunkKind::INIT | ChunkKind::COOKIE_ECHO);
-        if checksum != 0 || packet.chunks().any(opens) {
+        // RFC 9260 §3.3.2, §5.1: elsewhere than first neither opens anything.
+        if checksum != 0 || packet.chunks().next().is_some_and(opens) {
             packet.verify(bytes, checksum)?;
         }
         Ok(packet)
@@ -217,25 +218,26 @@ impl<'a> Iterator for Chunks<'a> {
         if self.rest.is_empty() || self.broken {
             return None;
         }
-        let mut reader = Reader(self.rest);
-        let mut parse = || {
-            let (kind, flags) = (reader.u8()?, reader.u8()?);
-            // A length below the header's own would never move on.
-            let length = usize::from(reader.u16()?).checked_sub(CHUNK_HEADER)?;
-            let value = reader.bytes(length)?;
-            // RFC 9260 §3.2: padding is not counted; the last chunk's may be missing.
-            let padding = length.next_multiple_of(4) - length;
-            reader.skip(padding.min(reader.0.len()));
-            Some(Chunk {
+        let bytes = self.rest;
+        let parse = || {
+            let &[kind, flags, high, low] = bytes.first_chunk::<CHUNK_HEADER>()?;
+            let length = usize::from(BigEndian::read_u16(&[high, low]));
+            let chunk = Chunk {
                 kind: ChunkKind(kind),
                 flags,
-                value,
-            })
+                // A length below the header's own would never move on, and is no range.
+                value: bytes.get(CHUNK_HEADER..length)?,
+            };
+            Some((chunk, length))
         };
-        let chunk = parse();
-        self.broken = chunk.is_none();
-        self.rest = reader.0;
-        chunk
+        let Some((chunk, length)) = parse() else {
+            self.broken = true;
+            return None;
+        };
+        // RFC 9260 §3.2: padding is not counted; the last chunk's may be missing.
+        let padded = length.next_multiple_of(4);
+        self.rest = bytes.get(padded..).unwrap_or_default();
+        Some(chunk)
     }
 }
 

@@ -180,7 +180,7 @@ impl Receiver {
             return Received::Dropped;
         }
         if known {
-            let single = data.has(Data::BEGIN) && data.has(Data::END);
+            let single = data.is_whole();
             let length = data.payload.len();
             let cost = if single {
                 Inbox::cost_of(length)
@@ -309,9 +309,14 @@ impl Receiver {
         self.acknowledged = true;
     }
 
-    pub(crate) fn read(&mut self, stream: StreamId) -> Option<Message> {
-        let message = self.inbox.read(stream);
-        if message.is_some() && self.window.is_worth_telling(self.free()) {
+    /// The next message of a stream, unless it has the identifier `but`.
+    #[inline]
+    pub(crate) fn read(&mut self, stream: StreamId, but: Option<u32>) -> Option<Message> {
+        let message = self.inbox.read(stream, but);
+        if message.is_some()
+            && self.window.is_half_used()
+            && self.window.is_worth_telling(self.free())
+        {
             self.acknowledgement = Acknowledgement::Now;
         }
         message
@@ -434,7 +439,13 @@ impl Window {
         u32::try_from(scaled.max(1)).unwrap_or(u32::MAX)
     }
 
-    /// Whether so much has become free since the last SACK that the peer should hear of it.
+    /// Whether the peer knows of less than half of it.
+    fn is_half_used(&self) -> bool {
+        self.announced < self.size / 2
+    }
+
+    /// Whether so much has become free since the last SACK that the peer should hear of it, where [half](Self::is_half_used) was
+    /// used.
     fn is_worth_telling(&self, free: usize) -> bool {
         let nearly_closed = self.announced < 8 * self.packet;
         let step = if nearly_closed {
@@ -442,7 +453,7 @@ impl Window {
         } else {
             self.size / 4
         };
-        self.announced < self.size / 2 && free >= self.announced + step
+        free >= self.announced + step
     }
 }
 

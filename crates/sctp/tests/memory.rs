@@ -41,6 +41,16 @@ fn memory_stays_bounded() {
         let interleaving = (Victim::interleaving as fn(Config) -> Victim, true);
         stays_bounded(interleaving, WINDOW, name, least, attack);
     }
+    let read = "streams that are read but for the last message";
+    stays_bounded((Victim::new, false), WINDOW, read, WINDOW / 2, |v, i| {
+        let stream = (i / 1000) as u16;
+        v.data(i, WHOLE | Data::UNORDERED, (stream, 0), &[0; 800]);
+        if i % 1000 == 999 {
+            for _ in 0..999 {
+                v.pair.ends[0].read(stream);
+            }
+        }
+    });
     // TSNs alone bound how many parts there are where the window is wide.
     let narrow = "bytes of a message, the last first, in a narrow window";
     stays_bounded(

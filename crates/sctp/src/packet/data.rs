@@ -50,14 +50,15 @@ impl<'a> Data<'a> {
 
     /// Looks at a DATA chunk. An empty payload is for the caller to refuse: it has an error cause of its own.
     pub fn parse(chunk: Chunk<'a>) -> Option<Self> {
-        let mut reader = Reader(chunk.value);
+        let (header, payload) = chunk.value.split_first_chunk::<FIELDS>()?;
+        let mut reader = Reader(header);
         Some(Self {
             flags: chunk.flags & 0xf,
             tsn: Tsn(reader.u32()?),
             stream: reader.u16()?,
             ssn: Ssn(reader.u16()?),
             ppid: reader.u32()?,
-            payload: reader.rest(),
+            payload,
         })
     }
 
@@ -80,10 +81,16 @@ impl<'a> Data<'a> {
         self.flags & flag != 0
     }
 
+    /// Whether it is a message by itself.
+    pub fn is_whole(&self) -> bool {
+        self.has(Self::BEGIN) && self.has(Self::END)
+    }
+
     /// How many bytes a piece of `payload` bytes takes in a packet.
     pub fn padded_len(payload: usize) -> usize {
         (Self::HEADER + payload).next_multiple_of(4)
     }
 }
 
-const LENGTH: usize = CHUNK_HEADER + 12;
+const FIELDS: usize = 12;
+const LENGTH: usize = CHUNK_HEADER + FIELDS;

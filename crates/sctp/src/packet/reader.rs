@@ -12,18 +12,8 @@ impl<'a> Reader<'a> {
         Some(head)
     }
 
-    pub(crate) fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let (head, rest) = self.0.split_first_chunk()?;
-        self.0 = rest;
-        Some(*head)
-    }
-
     pub(crate) fn skip(&mut self, count: usize) {
         self.0 = self.0.get(count..).unwrap_or_default();
-    }
-
-    pub(crate) fn u8(&mut self) -> Option<u8> {
-        self.array::<1>().map(|[byte]| byte)
     }
 
     pub(crate) fn u16(&mut self) -> Option<u16> {

@@ -1,6 +1,6 @@
 //! Messages by stream: waiting for their turn, or to be read.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque, btree_map::Entry};
 
 use super::reassembly::{Completed, Payload};
 use crate::{Message, Mid, Ssn, StreamId, account::Account, blocks};
@@ -21,6 +21,8 @@ pub(crate) struct Inbox {
     /// How many messages can be read.
     readable: Account,
     cost: Account,
+    /// For how many items there is room in `streams`.
+    room: Account,
     /// Streams to announce as readable.
     pub(crate) announce: VecDeque<StreamId>,
 }
@@ -77,28 +79,27 @@ impl Inbox {
             restarts: self.restarts,
             payload: completed.payload,
         };
-        if !message.ordered {
-            self.ready(stream, message);
-            return;
+        if message.ordered {
+            let expected = self.expected.get(stream);
+            let number = number.near(expected);
+            let place = (stream, number);
+            // A number that was passed over is of no use any more, nor is one that has come.
+            if is_before(number, expected) || self.waiting.contains_key(&place) {
+                return;
+            }
+            if number != expected {
+                self.cost.add(message.cost());
+                self.waiting.insert(place, message);
+                return;
+            }
+            let next = number.wrapping_add(1);
+            self.expected.set(stream, next);
+            if self.waiting.contains_key(&(stream, next)) {
+                self.due.entry(stream).or_insert(None);
+            }
         }
-        let expected = self.expected.get(stream);
-        let number = number.near(expected);
-        let place = (stream, number);
-        // A number that was passed over is of no use any more, nor is one that has come.
-        if is_before(number, expected) || self.waiting.contains_key(&place) {
-            return;
-        }
-        if number != expected {
-            self.cost.add(message.cost());
-            self.waiting.insert(place, message);
-            return;
-        }
-        self.ready(stream, message);
-        let next = number.wrapping_add(1);
-        self.expected.set(stream, next);
-        if self.waiting.contains_key(&(stream, next)) {
-            self.due.entry(stream).or_insert(None);
-        }
+        self.cost.add(message.cost());
+        self.hand_out(stream, message);
     }
 
     /// Whether the number stands before the one that is expected.
@@ -119,15 +120,13 @@ impl Inbox {
 
     fn incoming(&mut self, stream: StreamId) -> &mut Incoming {
         let cost = &mut self.cost;
-        self.streams.entry(stream).or_insert_with(|| {
-            cost.add(STREAM_COST);
-            Incoming::default()
-        })
-    }
-
-    fn ready(&mut self, stream: StreamId, message: Stored) {
-        self.cost.add(message.cost());
-        self.hand_out(stream, message);
+        match self.streams.entry(stream) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => {
+                cost.add(STREAM_COST);
+                entry.insert(Incoming::default())
+            }
+        }
     }
 
     /// Whether there is a message to read on any stream.
@@ -138,10 +137,11 @@ impl Inbox {
     fn hand_out(&mut self, stream: StreamId, message: Stored) {
         self.readable.add(1);
         let incoming = self.incoming(stream);
-        incoming.ready.push_back(Item::Message(message));
+        let more = incoming.ready.push_back(Item::Message(message));
         if !std::mem::replace(&mut incoming.announced, true) {
             self.announce.push_back(stream);
         }
+        self.room.add(more);
     }
 
     /// Hands out what is due. False if `budget`, which it takes from, did not suffice.
@@ -211,13 +211,17 @@ impl Inbox {
         self.release_of(stream, &mut { FIRST });
     }
 
-    pub(crate) fn read(&mut self, stream: StreamId) -> Option<Message> {
+    /// The next message, unless it has the identifier `but`: then it stays. With `None` nothing is [armed](Self::rearm) again.
+    pub(crate) fn read(&mut self, stream: StreamId, but: Option<u32>) -> Option<Message> {
         let incoming = self.streams.get_mut(&stream)?;
-        if let Some(Item::Message(_)) = incoming.ready.front()
-            && let Some(Item::Message(message)) = incoming.ready.pop_front()
-        {
+        let wanted = |item: &Item| matches!(item, Item::Message(it) if but != Some(it.ppid));
+        if let Some(Item::Message(message)) = incoming.ready.pop_front_if(wanted) {
             self.cost.take(message.cost());
             self.readable.take(1);
+            // A stream that fills and empties keeps its room; very many that were long once do not.
+            if self.room.total() > 2 * self.readable.total() + SPARE {
+                self.room.take(incoming.ready.fit());
+            }
             if incoming.ready.is_empty() {
                 self.release_of(stream, &mut { FIRST });
             }
@@ -228,7 +232,6 @@ impl Inbox {
                 payload: message.payload.concat(),
             });
         }
-        self.rearm(stream);
         None
     }
 
@@ -243,12 +246,14 @@ impl Inbox {
                     }
                     self.readable.take(1);
                 }
+                let before = ready.room();
                 ready.pop_back();
+                self.room.take(before - ready.room());
             }
             if !take(budget) {
                 return false;
             }
-            entry.remove();
+            self.room.take(entry.remove().ready.room());
             self.cost.take(STREAM_COST);
         }
         while let Some(mut entry) = self.waiting.first_entry() {
@@ -321,7 +326,7 @@ impl Inbox {
         self.expected.set(stream, 0);
         if let Some(incoming) = self.streams.get_mut(&stream) {
             if matches!(incoming.ready.back(), Some(Item::Message(_))) {
-                incoming.ready.push_back(Item::Reset);
+                self.room.add(incoming.ready.push_back(Item::Reset));
             }
             self.forget_if_empty(stream);
         }
@@ -367,6 +372,8 @@ impl Inbox {
         });
         let ready = Vec::from_iter(ready);
         assert_eq!(self.readable.total(), ready.len(), "what can be read");
+        let room = self.streams.values().map(|stream| stream.ready.room());
+        assert_eq!(self.room.total(), room.sum(), "room");
         let waiting = self.waiting.values();
         let messages = ready.into_iter().chain(waiting).map(Stored::cost);
         let counted = messages.sum::<usize>() + STREAM_COST * self.streams.len();
@@ -375,8 +382,10 @@ impl Inbox {
 
     fn forget_if_empty(&mut self, stream: StreamId) {
         let empty = |s: &Incoming| s.ready.is_empty() && !s.announced;
-        if self.streams.get(&stream).is_some_and(empty) {
-            self.streams.remove(&stream);
+        if self.streams.get(&stream).is_some_and(empty)
+            && let Some(incoming) = self.streams.remove(&stream)
+        {
+            self.room.take(incoming.ready.room());
             self.cost.take(STREAM_COST);
         }
     }
@@ -461,6 +470,8 @@ impl Numbers {
 
 /// How many messages, or numbers without one, are handed out where something is to be read at once.
 const FIRST: usize = 4;
+/// So much more room than for twice of what can be read is kept for what comes next.
+const SPARE: usize = 1024;
 /// What a message costs beside its bytes, slack of the queue it stands in included.
 const MESSAGE_COST: usize = 128;
 /// What a stream with something in it costs.
@@ -484,9 +495,10 @@ mod tests {
     }
 
     fn read_all(inbox: &mut Inbox, stream: StreamId) -> Vec<u32> {
-        std::iter::from_fn(|| inbox.read(stream))
-            .map(|m| m.ppid)
-            .collect()
+        let messages = std::iter::from_fn(|| inbox.read(stream, None));
+        let messages = messages.map(|m| m.ppid).collect();
+        inbox.rearm(stream);
+        messages
     }
 
     #[test]
@@ -497,16 +509,16 @@ mod tests {
         assert_eq!(inbox.announce.pop_front(), Some(1));
         inbox.rearm(1);
         assert!(inbox.peek(1).is_some(), "what is there is not passed over");
-        inbox.read(1);
+        inbox.read(1, None);
         came(&mut inbox, 1);
         assert_eq!(inbox.announce.pop_front(), None, "it was announced already");
-        inbox.read(1);
+        inbox.read(1, None);
         inbox.rearm(1);
         came(&mut inbox, 2);
         assert_eq!(inbox.announce.pop_front(), Some(1));
         assert!(inbox.reset(1, &mut 10));
         came(&mut inbox, 0);
-        inbox.read(1);
+        inbox.read(1, None);
         assert_eq!(inbox.peek(1), None, "the next life waits");
         inbox.rearm(1);
         assert_eq!(inbox.announce.pop_front(), Some(1));

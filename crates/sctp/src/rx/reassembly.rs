@@ -125,6 +125,9 @@ impl Reassembly {
     }
 
     pub(crate) fn insert(&mut self, data: &Data<'_>) -> Outcome {
+        if self.runs.is_empty() && data.is_whole() {
+            return self.whole(data);
+        }
         let at = match self.passed {
             Some(passed) => passed.cumulative.near(data.tsn),
             None => Seq::first(data.tsn),
@@ -138,18 +141,12 @@ impl Reassembly {
     /// Takes a chunk with this number in place of its TSN.
     pub(crate) fn insert_at(&mut self, at: Seq, data: &Data<'_>) -> Outcome {
         let (begin, end) = (data.has(Data::BEGIN), data.has(Data::END));
+        let left = self.left(at, begin);
+        if data.is_whole() {
+            return self.whole(data);
+        }
         if data.payload.len() > self.limit {
             return Outcome::TooLarge;
-        }
-        let left = self.left(at, begin);
-        if begin && end && left.is_none() {
-            return Outcome::Complete(Completed {
-                stream: data.stream,
-                ssn: data.ssn,
-                ppid: data.ppid,
-                ordered: !data.has(Data::UNORDERED),
-                payload: Payload::Whole(Bytes::copy_from_slice(data.payload)),
-            });
         }
         let Some(first) = left else {
             // Only a message at the front has room made for it, so that what is kept ready stays bounded.
@@ -178,6 +175,21 @@ impl Reassembly {
         (run.last, run.end) = (at, end);
         self.cost.add(run.cost() - before);
         self.join_right(first)
+    }
+
+    /// Takes a chunk that is a message.
+    #[inline]
+    fn whole(&self, data: &Data<'_>) -> Outcome {
+        if data.payload.len() > self.limit {
+            return Outcome::TooLarge;
+        }
+        Outcome::Complete(Completed {
+            stream: data.stream,
+            ssn: data.ssn,
+            ppid: data.ppid,
+            ordered: !data.has(Data::UNORDERED),
+            payload: Payload::Whole(Bytes::copy_from_slice(data.payload)),
+        })
     }
 
     /// Takes a piece as most are: it goes on where the last run ends, and begins and ends nothing. False if this one does not.
@@ -447,6 +459,7 @@ impl Payload {
         }
     }
 
+    #[inline]
     pub(crate) fn concat(self) -> Bytes {
         match self {
             Self::Whole(bytes) => bytes,

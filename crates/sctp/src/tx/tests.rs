@@ -721,7 +721,7 @@ fn full_sacks(blocks: usize) {
                 receiver.handle_data(&data, None, true);
             }
         }
-        while receiver.read(1).is_some() {}
+        while receiver.read(1, None).is_some() {}
         let (mut whole, mut sack) = (Vec::new(), Vec::new());
         receiver.write_sack(&mut whole, 1100);
         let whole = Sack::parse(&whole[4..]).unwrap();
@@ -1351,7 +1351,7 @@ fn tsns_wrap_under_loss() {
                 bench.now = bench.now.max(due);
                 bench.sender.handle_timeout(bench.now, &mut bench.stats);
             }
-            while let Some(message) = receiver.read(1) {
+            while let Some(message) = receiver.read(1, None) {
                 assert_eq!(message.payload.len(), 1500);
                 got += 1;
             }

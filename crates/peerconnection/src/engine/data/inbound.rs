@@ -130,29 +130,26 @@ impl Data {
             }
             let stream = self.living_stream(id).filter(|_| !discards)?;
             let association = self.live()?;
-            match association.peek(stream) {
-                None => {
-                    association.rearm(stream);
-                    return None;
-                }
-                Some((datachannel::ppid::DCEP, _)) => {
-                    self.backlog.look_at(stream);
-                    self.settle(now, tasks);
-                    if self.backlog.waiting.contains_key(&stream) {
-                        return None;
+            if let Some(message) = association.read_unless(stream, datachannel::ppid::DCEP) {
+                match self.session.decode(id.0, message.ppid, message.payload) {
+                    Ok(Some(payload)) => return Some(convert::message(payload)),
+                    Ok(None) => {}
+                    Err(_) => {
+                        self.messages_dropped += 1;
+                        self.settle(now, tasks);
                     }
                 }
-                Some(_) => {
-                    let message = association.read(stream)?;
-                    match self.session.decode(id.0, message.ppid, message.payload) {
-                        Ok(Some(payload)) => return Some(convert::message(payload)),
-                        Ok(None) => {}
-                        Err(_) => {
-                            self.messages_dropped += 1;
-                            self.settle(now, tasks);
-                        }
-                    }
-                }
+                continue;
+            }
+            if association.peek(stream).is_none() {
+                association.rearm(stream);
+                return None;
+            }
+            // A message of DCEP.
+            self.backlog.look_at(stream);
+            self.settle(now, tasks);
+            if self.backlog.waiting.contains_key(&stream) {
+                return None;
             }
         }
         // What stands behind so much that is no message is told of in another step.

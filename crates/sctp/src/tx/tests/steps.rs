@@ -88,7 +88,7 @@ impl Twins {
                 receiver.handle_data(&data, None, true);
             }
             for stream in 0..3 {
-                while receiver.read(stream).is_some() {}
+                while receiver.read(stream, None).is_some() {}
             }
             let mut sack = Vec::new();
             receiver.write_sack(&mut sack, 1100);
