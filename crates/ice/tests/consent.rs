@@ -3,7 +3,7 @@ mod sim;
 
 use std::collections::HashSet;
 
-use oxirtc_ice::{GenerationId, State};
+use oxirtc_ice::{Config, GenerationId, State};
 use oxirtc_netsim::{ms, secs};
 
 use crate::sim::{Sides, Sim};
@@ -27,6 +27,34 @@ fn answered_checks_are_spread() {
     assert!(gaps.len() > 100 && gaps.iter().all(|gap| (secs(4)..=secs(6)).contains(gap)));
     assert!(gaps.iter().any(|gap| *gap < ms(4500)) && gaps.iter().any(|gap| *gap > ms(5500)));
     assert!(sim.both_are(State::Completed));
+}
+
+/// RFC 7675 §5.1: neither is asked more often, nor lasts consent longer, whatever the configuration says.
+#[test]
+fn no_configuration_goes_beyond_the_standard() {
+    let config = Config::default();
+    let config = config.consent_interval(ms(10)).consent_expiry(secs(3600));
+    let mut sim = sim::with(3, [config.clone(), config]);
+    sim.connect().run(secs(10));
+    sim.forget_sent();
+    sim.run(secs(100));
+    let times: Vec<_> = sim.requests(0).iter().map(|sent| sent.at).collect();
+    assert!(times.len() > 10);
+    assert!(times.windows(2).all(|pair| pair[1] - pair[0] >= secs(4)));
+    sim.wire.up = [false, false];
+    let took = sim.run_until(secs(40), |sim| sim.both_are(State::Failed));
+    assert!(took <= secs(30), "{took:?}");
+}
+
+/// The consent that comes with the first answer of all ends as any other does.
+#[test]
+fn the_first_consent_ends_after_thirty_seconds() {
+    let mut sim = sim::new(9);
+    sim.connect();
+    sim.run_until(secs(5), |sim| sim.payload_path(0).is_some());
+    sim.wire.up = [false, false];
+    let took = sim.run_until(secs(40), |sim| sim.payload_path(0).is_none());
+    assert!(took > secs(29) && took <= secs(30), "{took:?}");
 }
 
 /// While unanswered, one every 500 ms, each with a transaction id of its own; consent ends 30 s after

@@ -22,7 +22,7 @@ use oxirtc_peerconnection::{
     MediaKind, MediaStreamTrack, Message, PeerConnection, PeerConnectionState, RtpTransceiverInit,
     SctpTransportState, SdpType, SessionDescription,
     api::TrySendError,
-    engine::Interface,
+    engine::{Engine, Interface},
     media::{Codec, EncodedFrame, Hint, StopCause},
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -377,6 +377,91 @@ fn a_dropped_channel_discards() {
         assert_eq!(there.recv().await, Some("through".into()));
         assert_eq!(lost.ready_state(), DataChannelState::Open);
     });
+}
+
+/// Opens a channel, sends messages of `length` bytes to it while there is room, and `most` of them, and waits until all that the peer
+/// has room for is there, unread.
+fn unread(
+    world: &mut World,
+    [left, right]: &[PeerConnection; 2],
+    (most, length): (usize, usize),
+) -> [DataChannel; 2] {
+    let here = left
+        .create_data_channel("a", DataChannelInit::default())
+        .unwrap();
+    let there = world.run(async {
+        connect(left, right).await;
+        here.opened().await.unwrap();
+        accept(right).await
+    });
+    for _ in 0..most {
+        if here.try_send(vec![0; length]).is_err() {
+            world.run_for(Duration::from_secs(1));
+        }
+    }
+    world.run_for(Duration::from_secs(5));
+    world.ends[1].carrier.woken.store(false, Ordering::Relaxed);
+    [here, there]
+}
+
+/// The peer waits for the window that reading opens, and hears of it only when somebody drives the engine.
+#[test]
+fn reading_wakes_the_carrier_when_the_window_has_grown() {
+    let (mut world, ends) = World::new(Link::new(1).delay(ms(10)));
+    let [here, there] = unread(&mut world, &ends, (80, 100_000));
+    assert!(here.buffered_amount() > 0, "the window is full");
+    let wire = world.ends[1].carrier.clone();
+    let woken = || wire.woken.swap(false, Ordering::Relaxed);
+    let mut read = 0;
+    while !woken() {
+        assert!(there.try_recv().is_some(), "{read} messages woke nobody");
+        read += 1;
+    }
+    assert!(read < 20, "{read} messages are much of the window");
+    // What reads nothing opens nothing.
+    world.ends[1].engine.drive(|_, _, _| {});
+    let nothing = ends[1].create_data_channel("b", DataChannelInit::default());
+    let nothing = nothing.unwrap();
+    woken();
+    assert!(nothing.try_recv().is_none());
+    assert!(!woken());
+}
+
+/// What is discarded with the last handle opens the window as well.
+#[test]
+fn a_dropped_handle_wakes_the_carrier_when_the_window_has_grown() {
+    let (mut world, ends) = World::new(Link::new(1).delay(ms(10)));
+    let [here, there] = unread(&mut world, &ends, (40, 250_000));
+    assert!(here.buffered_amount() > 0, "the window is full");
+    let wire = world.ends[1].carrier.clone();
+    let other = there.clone();
+    drop(there);
+    assert!(!wire.woken.load(Ordering::Relaxed), "it can be read still");
+    drop(other);
+    assert!(wire.woken.load(Ordering::Relaxed));
+}
+
+/// More than is discarded at once is discarded soon, though that little opens no window.
+#[test]
+fn a_dropped_handle_wakes_the_carrier_when_more_is_to_be_discarded() {
+    let (mut world, ends) = World::new(Link::new(1).delay(ms(10)));
+    let [here, there] = unread(&mut world, &ends, (2000, 1));
+    assert_eq!(here.buffered_amount(), 0);
+    let wire = world.ends[1].carrier.clone();
+    drop(there);
+    let is_over = |engine: &Engine| engine.poll_timeout().is_none_or(|due| due > world.now);
+    assert!(!world.ends[1].engine.drive(|_, engine, _| is_over(engine)));
+    assert!(wire.woken.swap(false, Ordering::Relaxed));
+    // Whoever reads meanwhile sees that there is more to do, also where nothing can be read.
+    let init = DataChannelInit::default();
+    let nothing = ends[1].create_data_channel("b", init).unwrap();
+    wire.woken.store(false, Ordering::Relaxed);
+    assert!(nothing.try_recv().is_none());
+    assert!(wire.woken.load(Ordering::Relaxed));
+    world.run_for(ms(100));
+    wire.woken.store(false, Ordering::Relaxed);
+    assert!(nothing.try_recv().is_none());
+    assert!(!wire.woken.load(Ordering::Relaxed), "all is done");
 }
 
 /// What the page of `next_event` shows of a server: of a visitor that vanishes no task stays when `failed` was told, that of its

@@ -206,6 +206,34 @@ fn only_the_right_tags_end_an_association() {
     }
 }
 
+/// The same, where a SHUTDOWN COMPLETE is waited for.
+#[test]
+fn only_the_right_tags_complete_a_shutdown() {
+    for (own, reflected, ends) in [
+        (Some(true), false, true),
+        (Some(false), true, true),
+        (Some(true), true, false),
+        (Some(false), false, false),
+        (None, false, false),
+        (None, true, false),
+    ] {
+        let mut pair = perfect(1).connected();
+        let (peer, local) = tags(&mut pair, 0);
+        pair.run_for(ms(500));
+        pair.filter(|side, _| side == 1);
+        let now = pair.now;
+        pair.ends[1].shutdown(now);
+        pair.run_for(ms(300));
+        assert_eq!(pair.ends[0].state(), State::ShutdownAckSent);
+        let tag = own.map_or(0x1234_5678, |own| if own { local } else { peer });
+        let flags = if reflected { Abort::REFLECTED } else { 0 };
+        let complete = packet(tag, ChunkKind::SHUTDOWN_COMPLETE, flags, &[]);
+        pair.ends[0].handle_packet(pair.now, &complete);
+        let state = pair.ends[0].state();
+        assert_eq!(state == State::Closed, ends, "{own:?} {reflected}");
+    }
+}
+
 #[test]
 fn heartbeats_measure_and_notice() {
     let config = || {

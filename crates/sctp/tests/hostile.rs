@@ -126,6 +126,24 @@ fn an_init_stands_alone() {
     assert!(!answer.iter().any(|(kind, _)| *kind == ChunkKind::INIT_ACK));
 }
 
+/// RFC 9260 §8.5.1 A: an INIT has no tag, as its sender knows none; one with a tag is not even answered, be it ours.
+#[test]
+fn an_init_with_a_tag_is_dropped() {
+    let ours = Victim::new(Config::default()).tag;
+    for (tag, answered) in [(0, true), (ours, false), (ours ^ 1, false)] {
+        let mut victim = Victim::new(Config::default());
+        assert_eq!(victim.tag, ours);
+        victim.tag = tag;
+        let dropped = victim.pair.ends[0].stats().dropped_wrong_tag;
+        victim.put(|buf| {
+            buf.extend_from_slice(&[1, 0, 0, 20, 0, 0, 0, 1, 0, 1, 0, 0, 0, 1, 0, 1, 0, 0, 0, 1]);
+        });
+        let wrong = victim.pair.ends[0].stats().dropped_wrong_tag - dropped;
+        assert_eq!(wrong, u64::from(!answered), "{tag:x}");
+        assert_eq!(!victim.answer().is_empty(), answered, "{tag:x}");
+    }
+}
+
 #[test]
 fn the_association_still_carries_data_after_garbage() {
     let mut victim = Victim::new(Config::default());
