@@ -40,6 +40,7 @@ pub(crate) async fn files_in_a_queue(suite: &Suite) -> anyhow::Result<()> {
     ensure!(text(&tab, "waiting").await?.is_empty(), "something waits");
     verdict(&tab, 1001).await?;
     unreadable(&tab).await?;
+    too_early(&tab).await?;
     serving.interrupt().await
 }
 
@@ -54,6 +55,31 @@ async fn unreadable(tab: &Tab) -> anyhow::Result<()> {
     let closed =
         "story.channels.length === 2 && story.channels.every((it) => it.readyState === 'closed')";
     wait(tab, closed, "the end of both channels").await
+}
+
+/// What falls before the connection is there is refused, in words that go when it has come; the log keeps them.
+async fn too_early(tab: &Tab) -> anyhow::Result<()> {
+    let drop = format!(
+        "{DROP} const button = document.getElementById('reconnect');
+        button.click();
+        button.click();
+        drop(1, 'i');
+        return document.getElementById('banner').textContent"
+    );
+    let refused =
+        "Not sent, as there is no connection: i. Drop again what is to go when it is there.";
+    let shown = tab.run(&drop, &[]).await?;
+    ensure!(shown == refused, "{shown}");
+    let gone = "document.getElementById('banner').hidden";
+    wait(tab, gone, "the end of the words about the drop").await?;
+    let kept = format!(
+        "return [...document.querySelectorAll('#log li')].some((item) => item.lastChild.textContent === '{refused}')"
+    );
+    ensure!(
+        tab.run(&kept, &[]).await? == json!(true),
+        "the log has lost it"
+    );
+    Ok(())
 }
 
 /// A server that stops in the midst of a transfer is the reason that is told, of it and of what waits; the keyboard's focus goes to what

@@ -40,6 +40,7 @@ function connect() {
     session.chat.onopen = () => {
       $("setup-time").textContent = `${(performance.now() - started).toFixed(0)} ms`;
       $("chat").dataset.open = "";
+      banner("files", "");
       enable(true);
     };
     session.chat.onmessage = ({ data }) => say("Peer", data);
@@ -275,7 +276,9 @@ function offer(...sources) {
   if (session?.chat?.readyState !== "open") {
     const names = sources.map(({ name }) => name).join(", ");
     const advice = session ? "Drop again what is to go when it is there" : "Press Connect, then drop again what is to go";
-    banner("files", `Not sent, as there is no connection: ${names}. ${advice}.`);
+    const text = `Not sent, as there is no connection: ${names}. ${advice}.`;
+    banner("files", text);
+    log(text);
     return;
   }
   banner("files", "");
