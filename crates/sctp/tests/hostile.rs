@@ -6,8 +6,8 @@ mod support;
 mod victim;
 
 use oxirtc_sctp::{
-    Config, Event, Failure, Ssn,
-    packet::{CauseCode, Causes, Chunk, ChunkKind, Data, ForwardTsn, Sack},
+    Config, Event, Failure, Ssn, State,
+    packet::{CauseCode, Causes, Chunk, ChunkKind, Data, ForwardTsn, Reconfig, Request, Sack},
 };
 
 use support::{Sides, ms, pattern};
@@ -419,4 +419,103 @@ fn numbers_are_not_outrun_while_messages_are_handed_out() {
     }
     let read = victim.pair.read_all(0, 1).len();
     assert_eq!(read, usize::from(next));
+}
+
+/// RFC 9260 §9.2: a SHUTDOWN is sent once all is acknowledged: a SACK that comes then tells nothing.
+#[test]
+fn a_sack_after_a_shutdown_is_dropped() {
+    let mut victim = Victim::new(Config::default());
+    let last = victim.last;
+    let dropped = |victim: &mut Victim| {
+        let before = victim.pair.ends[0].stats().dropped_chunks;
+        let none = std::iter::empty();
+        victim.put(|buf| Sack::write(buf, 200, (last, 100_000), none, std::iter::empty()));
+        victim.pair.ends[0].stats().dropped_chunks - before
+    };
+    assert_eq!(dropped(&mut victim), 0);
+    victim.pair.ends[0].shutdown(victim.pair.now);
+    victim.answer();
+    assert_eq!(victim.pair.ends[0].state(), State::ShutdownSent);
+    assert_eq!(dropped(&mut victim), 1);
+}
+
+/// Nothing is sent on streams after a SHUTDOWN: they stay as they are.
+#[test]
+fn a_request_after_a_shutdown_is_not_answered() {
+    let mut victim = Victim::new(Config::default());
+    let answers = |victim: &mut Victim| {
+        let sequence = 0;
+        let request = Request::TsnReset { sequence };
+        victim.put(|buf| Reconfig::write(buf, std::iter::once(request)));
+        let answer = victim.answer();
+        let answers = answer
+            .iter()
+            .filter(|(kind, _)| *kind == ChunkKind::RECONFIG);
+        answers.count()
+    };
+    assert_eq!(answers(&mut victim), 1);
+    victim.pair.ends[0].shutdown(victim.pair.now);
+    victim.answer();
+    assert_eq!(victim.pair.ends[0].state(), State::ShutdownSent);
+    assert_eq!(answers(&mut victim), 0);
+}
+
+/// RFC 3758 §3.6: a FORWARD TSN that moves nothing gives up nothing either.
+#[test]
+fn a_forward_tsn_that_is_late_passes_over_nothing() {
+    let mut victim = Victim::new(Config::default());
+    let dropped = victim.pair.ends[0].stats().dropped_chunks;
+    let at = victim.tsn.previous();
+    victim.put(|buf| ForwardTsn::write(buf, at, std::iter::once((1, Ssn(5)))));
+    assert_eq!(victim.pair.ends[0].stats().dropped_chunks, dropped + 1);
+    victim.data(1, WHOLE, (1, 1), b"second");
+    assert_eq!(victim.pair.read_all(0, 1).len(), 0);
+    victim.data(0, WHOLE, (1, 0), b"first");
+    let read = victim.pair.read_all(0, 1);
+    let read = Vec::from_iter(read.iter().map(|it| &it.payload[..]));
+    assert_eq!(read, [&b"first"[..], b"second"]);
+}
+
+/// What a FORWARD TSN says of a stream that does not exist is not kept for when it does.
+#[test]
+fn a_stream_that_does_not_exist_is_not_passed_over() {
+    let mut victim = Victim::new(Config::default().streams(100, 100));
+    let to = victim.tsn;
+    victim.put(|buf| ForwardTsn::write(buf, to, [(99, Ssn(0)), (100, Ssn(0))].into_iter()));
+    // The peer's first TSN, which its first message had.
+    let (sequence, count) = (victim.tsn.previous().0, 1);
+    victim.put(|buf| {
+        Reconfig::write(
+            buf,
+            std::iter::once(Request::AddOutgoing { sequence, count }),
+        )
+    });
+    for stream in [99, 100] {
+        victim.data(u32::from(stream - 98), WHOLE, (stream, 1), b"second");
+    }
+    assert_eq!(victim.pair.read_all(0, 99).len(), 1);
+    assert_eq!(victim.pair.read_all(0, 100).len(), 0);
+    victim.data(3, WHOLE, (100, 0), b"first");
+    assert_eq!(victim.pair.read_all(0, 100).len(), 2);
+}
+
+/// While very much is still to be passed over, nothing more is taken; it comes again.
+#[test]
+fn what_is_still_to_be_passed_over_is_bounded() {
+    let mut victim = Victim::new(Config::default());
+    let forward = |victim: &mut Victim, offset| {
+        let before = victim.pair.ends[0].stats().dropped_chunks;
+        let to = victim.tsn.advanced(offset);
+        let streams = (0..1000).map(|stream| (stream, Ssn(offset as u16)));
+        victim.put(|buf| ForwardTsn::write(buf, to, streams));
+        victim.pair.ends[0].stats().dropped_chunks - before
+    };
+    assert_eq!(forward(&mut victim, 0), 0);
+    assert_eq!(forward(&mut victim, 1), 1);
+    let now = victim.pair.now;
+    let side = &mut victim.pair.ends[0];
+    while side.poll_timeout().is_some_and(|at| at <= now) {
+        side.handle_timeout(now);
+    }
+    assert_eq!(forward(&mut victim, 1), 0);
 }
