@@ -6,8 +6,11 @@ mod support;
 mod victim;
 
 use oxirtc_sctp::{
-    Config, Event, Failure, Ssn, State,
-    packet::{CauseCode, Causes, Chunk, ChunkKind, Data, ForwardTsn, Reconfig, Request, Sack},
+    Config, Event, Failure, Mid, Ssn, State,
+    packet::{
+        CauseCode, Causes, Chunk, ChunkKind, Data, ForwardTsn, IData, IForwardTsn, Packet,
+        Reconfig, Request, Sack,
+    },
 };
 
 use support::{Sides, ms, pattern};
@@ -476,27 +479,49 @@ fn a_forward_tsn_that_is_late_passes_over_nothing() {
     assert_eq!(read, [&b"first"[..], b"second"]);
 }
 
-/// What a FORWARD TSN says of a stream that does not exist is not kept for when it does.
+/// What is said of a stream that does not exist is not kept for when it does.
 #[test]
 fn a_stream_that_does_not_exist_is_not_passed_over() {
-    let mut victim = Victim::new(Config::default().streams(100, 100));
-    let to = victim.tsn;
-    victim.put(|buf| ForwardTsn::write(buf, to, [(99, Ssn(0)), (100, Ssn(0))].into_iter()));
-    // The peer's first TSN, which its first message had.
-    let (sequence, count) = (victim.tsn.previous().0, 1);
-    victim.put(|buf| {
-        Reconfig::write(
-            buf,
-            std::iter::once(Request::AddOutgoing { sequence, count }),
-        )
-    });
-    for stream in [99, 100] {
-        victim.data(u32::from(stream - 98), WHOLE, (stream, 1), b"second");
+    let config = Config::default().streams(100, 100);
+    let whole =
+        |victim: &mut Victim, interleaving: bool, offset, (stream, number): (u16, u16), payload| {
+            if !interleaving {
+                return victim.data(offset, WHOLE, (stream, number), payload);
+            }
+            let data = IData {
+                flags: WHOLE,
+                tsn: victim.tsn.advanced(offset),
+                stream,
+                mid: Mid(number.into()),
+                ppid_or_fsn: 53,
+                payload,
+            };
+            victim.put(|buf| data.write(buf));
+        };
+    for interleaving in [false, true] {
+        let mut victim = match interleaving {
+            false => Victim::new(config.clone()),
+            true => Victim::interleaving(config.clone()),
+        };
+        let to = victim.tsn;
+        victim.put(|buf| match interleaving {
+            false => ForwardTsn::write(buf, to, [99, 100].map(|it| (it, Ssn(0))).into_iter()),
+            true => {
+                let messages = [99, 100].map(|it| (it, false, Mid(0)));
+                IForwardTsn::write(buf, to, messages.into_iter());
+            }
+        });
+        // Requests count from the peer's first TSN, which its first message had.
+        let (sequence, count) = (to.previous().0, 1);
+        let request = Request::AddOutgoing { sequence, count };
+        victim.put(|buf| Reconfig::write(buf, std::iter::once(request)));
+        whole(&mut victim, interleaving, 1, (99, 1), b"second");
+        whole(&mut victim, interleaving, 2, (100, 1), b"second");
+        assert_eq!(victim.pair.read_all(0, 99).len(), 1);
+        assert_eq!(victim.pair.read_all(0, 100).len(), 0);
+        whole(&mut victim, interleaving, 3, (100, 0), b"first");
+        assert_eq!(victim.pair.read_all(0, 100).len(), 2);
     }
-    assert_eq!(victim.pair.read_all(0, 99).len(), 1);
-    assert_eq!(victim.pair.read_all(0, 100).len(), 0);
-    victim.data(3, WHOLE, (100, 0), b"first");
-    assert_eq!(victim.pair.read_all(0, 100).len(), 2);
 }
 
 /// While very much is still to be passed over, nothing more is taken; it comes again.
@@ -518,4 +543,23 @@ fn what_is_still_to_be_passed_over_is_bounded() {
         side.handle_timeout(now);
     }
     assert_eq!(forward(&mut victim, 1), 0);
+}
+
+/// What is from or to other ports is of another association, though it has our tag.
+#[test]
+fn other_ports_are_those_of_another_association() {
+    let mut victim = Victim::new(Config::default());
+    for (source, destination, lives) in
+        [(5001, 5000, true), (5000, 5001, true), (5000, 5000, false)]
+    {
+        let before = victim.pair.ends[0].stats().dropped_malformed;
+        let mut buf = Vec::new();
+        Packet::start(&mut buf, source, destination, victim.tag);
+        buf.extend_from_slice(&[6, 0, 0, 4]);
+        Packet::finish(&mut buf, 0);
+        victim.pair.ends[0].handle_packet(victim.pair.now, &buf);
+        assert_eq!(victim.is_alive(), lives, "{source} {destination}");
+        let dropped = victim.pair.ends[0].stats().dropped_malformed - before;
+        assert_eq!(dropped, u64::from(lives));
+    }
 }
