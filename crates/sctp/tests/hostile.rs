@@ -6,8 +6,11 @@ mod support;
 mod victim;
 
 use oxirtc_sctp::{
-    Config, Event, Failure, Ssn,
-    packet::{CauseCode, Causes, Chunk, ChunkKind, Data, ForwardTsn, Sack},
+    Config, Event, Failure, Mid, Ssn, State,
+    packet::{
+        CauseCode, Causes, Chunk, ChunkKind, Data, ForwardTsn, IData, IForwardTsn, Packet,
+        Reconfig, Request, Sack,
+    },
 };
 
 use support::{Sides, ms, pattern};
@@ -437,4 +440,144 @@ fn numbers_are_not_outrun_while_messages_are_handed_out() {
     }
     let read = victim.pair.read_all(0, 1).len();
     assert_eq!(read, usize::from(next));
+}
+
+/// RFC 9260 §9.2: a SHUTDOWN is sent once all is acknowledged: a SACK that comes then tells nothing.
+#[test]
+fn a_sack_after_a_shutdown_is_dropped() {
+    let mut victim = Victim::new(Config::default());
+    let last = victim.last;
+    let dropped = |victim: &mut Victim| {
+        let before = victim.pair.ends[0].stats().dropped_chunks;
+        let none = std::iter::empty();
+        victim.put(|buf| Sack::write(buf, 200, (last, 100_000), none, std::iter::empty()));
+        victim.pair.ends[0].stats().dropped_chunks - before
+    };
+    assert_eq!(dropped(&mut victim), 0);
+    victim.pair.ends[0].shutdown(victim.pair.now);
+    victim.answer();
+    assert_eq!(victim.pair.ends[0].state(), State::ShutdownSent);
+    assert_eq!(dropped(&mut victim), 1);
+}
+
+/// Nothing is sent on streams after a SHUTDOWN: they stay as they are.
+#[test]
+fn a_request_after_a_shutdown_is_not_answered() {
+    let mut victim = Victim::new(Config::default());
+    let answers = |victim: &mut Victim| {
+        let sequence = 0;
+        let request = Request::TsnReset { sequence };
+        victim.put(|buf| Reconfig::write(buf, std::iter::once(request)));
+        let answer = victim.answer();
+        let answers = answer
+            .iter()
+            .filter(|(kind, _)| *kind == ChunkKind::RECONFIG);
+        answers.count()
+    };
+    assert_eq!(answers(&mut victim), 1);
+    victim.pair.ends[0].shutdown(victim.pair.now);
+    victim.answer();
+    assert_eq!(victim.pair.ends[0].state(), State::ShutdownSent);
+    assert_eq!(answers(&mut victim), 0);
+}
+
+/// RFC 3758 §3.6: a FORWARD TSN that moves nothing gives up nothing either.
+#[test]
+fn a_forward_tsn_that_is_late_passes_over_nothing() {
+    let mut victim = Victim::new(Config::default());
+    let dropped = victim.pair.ends[0].stats().dropped_chunks;
+    let at = victim.tsn.previous();
+    victim.put(|buf| ForwardTsn::write(buf, at, std::iter::once((1, Ssn(5)))));
+    assert_eq!(victim.pair.ends[0].stats().dropped_chunks, dropped + 1);
+    victim.data(1, WHOLE, (1, 1), b"second");
+    assert_eq!(victim.pair.read_all(0, 1).len(), 0);
+    victim.data(0, WHOLE, (1, 0), b"first");
+    let read = victim.pair.read_all(0, 1);
+    let read = Vec::from_iter(read.iter().map(|it| &it.payload[..]));
+    assert_eq!(read, [&b"first"[..], b"second"]);
+}
+
+/// What is said of a stream that does not exist is not kept for when it does.
+#[test]
+fn a_stream_that_does_not_exist_is_not_passed_over() {
+    let config = Config::default().streams(100, 100);
+    let whole =
+        |victim: &mut Victim, interleaving: bool, offset, (stream, number): (u16, u16), payload| {
+            if !interleaving {
+                return victim.data(offset, WHOLE, (stream, number), payload);
+            }
+            let data = IData {
+                flags: WHOLE,
+                tsn: victim.tsn.advanced(offset),
+                stream,
+                mid: Mid(number.into()),
+                ppid_or_fsn: 53,
+                payload,
+            };
+            victim.put(|buf| data.write(buf));
+        };
+    for interleaving in [false, true] {
+        let mut victim = match interleaving {
+            false => Victim::new(config.clone()),
+            true => Victim::interleaving(config.clone()),
+        };
+        let to = victim.tsn;
+        victim.put(|buf| match interleaving {
+            false => ForwardTsn::write(buf, to, [99, 100].map(|it| (it, Ssn(0))).into_iter()),
+            true => {
+                let messages = [99, 100].map(|it| (it, false, Mid(0)));
+                IForwardTsn::write(buf, to, messages.into_iter());
+            }
+        });
+        // Requests count from the peer's first TSN, which its first message had.
+        let (sequence, count) = (to.previous().0, 1);
+        let request = Request::AddOutgoing { sequence, count };
+        victim.put(|buf| Reconfig::write(buf, std::iter::once(request)));
+        whole(&mut victim, interleaving, 1, (99, 1), b"second");
+        whole(&mut victim, interleaving, 2, (100, 1), b"second");
+        assert_eq!(victim.pair.read_all(0, 99).len(), 1);
+        assert_eq!(victim.pair.read_all(0, 100).len(), 0);
+        whole(&mut victim, interleaving, 3, (100, 0), b"first");
+        assert_eq!(victim.pair.read_all(0, 100).len(), 2);
+    }
+}
+
+/// While very much is still to be passed over, nothing more is taken; it comes again.
+#[test]
+fn what_is_still_to_be_passed_over_is_bounded() {
+    let mut victim = Victim::new(Config::default());
+    let forward = |victim: &mut Victim, offset| {
+        let before = victim.pair.ends[0].stats().dropped_chunks;
+        let to = victim.tsn.advanced(offset);
+        let streams = (0..1000).map(|stream| (stream, Ssn(offset as u16)));
+        victim.put(|buf| ForwardTsn::write(buf, to, streams));
+        victim.pair.ends[0].stats().dropped_chunks - before
+    };
+    assert_eq!(forward(&mut victim, 0), 0);
+    assert_eq!(forward(&mut victim, 1), 1);
+    let now = victim.pair.now;
+    let side = &mut victim.pair.ends[0];
+    while side.poll_timeout().is_some_and(|at| at <= now) {
+        side.handle_timeout(now);
+    }
+    assert_eq!(forward(&mut victim, 1), 0);
+}
+
+/// What is from or to other ports is of another association, though it has our tag.
+#[test]
+fn other_ports_are_those_of_another_association() {
+    let mut victim = Victim::new(Config::default());
+    for (source, destination, lives) in
+        [(5001, 5000, true), (5000, 5001, true), (5000, 5000, false)]
+    {
+        let before = victim.pair.ends[0].stats().dropped_malformed;
+        let mut buf = Vec::new();
+        Packet::start(&mut buf, source, destination, victim.tag);
+        buf.extend_from_slice(&[6, 0, 0, 4]);
+        Packet::finish(&mut buf, 0);
+        victim.pair.ends[0].handle_packet(victim.pair.now, &buf);
+        assert_eq!(victim.is_alive(), lives, "{source} {destination}");
+        let dropped = victim.pair.ends[0].stats().dropped_malformed - before;
+        assert_eq!(dropped, u64::from(lives));
+    }
 }

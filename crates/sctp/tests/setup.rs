@@ -240,6 +240,58 @@ fn an_unusable_init_changes_nothing() {
     assert_eq!(pair.read_all(0, 3).len(), 1);
 }
 
+/// An INIT ACK with a cookie, for an end whose INIT had this tag.
+fn init_ack_packet(to: u32, tag: u32, cookie: &[u8]) -> Vec<u8> {
+    let mut parameters = Vec::new();
+    let (kind, value) = (ParameterKind::STATE_COOKIE, cookie);
+    Parameter { kind, value }.write(&mut parameters);
+    let mut buf = Vec::new();
+    Packet::start(&mut buf, 5000, 5000, to);
+    init(tag, &parameters).write(ChunkKind::INIT_ACK, &mut buf);
+    Packet::finish(&mut buf, 0);
+    buf
+}
+
+/// The tag that an INIT names.
+fn init_tag(packet: &[u8]) -> u32 {
+    let packet = Packet::parse_unsummed(packet).unwrap();
+    Init::parse(packet.chunks().next().unwrap().value)
+        .unwrap()
+        .tag
+}
+
+/// RFC 9260 §3.3.3: with a tag of 0 nothing could be sent to the peer.
+#[test]
+fn an_init_ack_without_a_tag_ends_it() {
+    for (tag, state) in [(0, State::Closed), (9, State::CookieEchoed)] {
+        let mut pair = perfect(1);
+        pair.ends[0].connect(pair.now);
+        let to = init_tag(&pair.take_packets(0)[0]);
+        pair.ends[0].handle_packet(pair.now, &init_ack_packet(to, tag, b"cookie"));
+        assert_eq!(pair.ends[0].state(), state, "{tag}");
+        let cause = Failure::InvalidSetup;
+        let failed = pair.main_events(0).contains(&Event::Failed { cause });
+        assert_eq!(failed, tag == 0);
+    }
+}
+
+/// RFC 9260 §5.2.3: the first INIT ACK counts, and one that comes later changes nothing.
+#[test]
+fn a_second_init_ack_is_dropped() {
+    let mut pair = perfect(1);
+    pair.keep();
+    pair.filter(|_, packet| kinds(packet)[0] != ChunkKind::COOKIE_ECHO);
+    pair.ends[0].connect(pair.now);
+    pair.run_for(ms(100));
+    let to = init_tag(&pair.kept()[0].1);
+    assert_eq!(pair.ends[0].state(), State::CookieEchoed);
+    pair.ends[0].handle_packet(pair.now, &init_ack_packet(to, 9, b"another cookie"));
+    assert_eq!(pair.take_packets(0).len(), 0);
+    pair.filter(|_, _| true);
+    pair.run_for(ms(5000));
+    assert!(pair.ends.iter().all(|it| it.is_established()));
+}
+
 /// RFC 8261 §6.1: addresses mean nothing over DTLS. Unknown parameters follow their highest bits.
 /// Known failure 25.
 #[test]
