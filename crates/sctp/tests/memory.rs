@@ -242,10 +242,16 @@ fn interleaved() -> [(&'static str, usize, Attack); 3] {
 }
 
 /// Of one that interleaves, in the order of its TSNs: they are taken up to the bound, and then nothing can be.
-fn in_order() -> [(&'static str, usize, Attack); 2] {
+fn in_order() -> [(&'static str, usize, Attack); 3] {
     [
         ("beginnings without an end", WINDOW, |v, i| {
             v.piece(i, ((i % 65_000) as u16, i), 0, &[0; 1000]);
+        }),
+        // What is reserved for pieces that never come counts.
+        ("beginnings that have just grown", WINDOW, |v, i| {
+            let (message, number) = (i / 2, i % 2);
+            let payload: &[u8] = if number == 0 { &[0; 16_000] } else { b"x" };
+            v.piece(i, (message as u16, message), number, payload);
         }),
         (
             "messages that others were given up for",
