@@ -8,7 +8,9 @@ use std::alloc::System;
 
 use oxirtc_sctp::{
     Config, Event, Failure, Mid, Ssn, Tsn,
-    packet::{Chunk, ChunkKind, Data, ForwardTsn, IForwardTsn, Init, Packet, Reconfig, Request},
+    packet::{
+        Chunk, ChunkKind, Data, ForwardTsn, IData, IForwardTsn, Init, Packet, Reconfig, Request,
+    },
 };
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
@@ -51,6 +53,7 @@ fn memory_stays_bounded() {
             }
         }
     });
+    room_that_was_left_counts();
     // TSNs alone bound how many parts there are where the window is wide.
     let narrow = "bytes of a message, the last first, in a narrow window";
     stays_bounded(
@@ -98,6 +101,50 @@ fn stays_bounded(
     // What holds nothing would prove nothing.
     let range = least as i64..=bound as i64;
     assert!(range.contains(&most), "{name}: {most} bytes of {range:?}");
+}
+
+/// Many streams that were long hold one message each, as another was longer then; the numbers of all are kept; and then pieces fill
+/// what is left.
+fn room_that_was_left_counts() {
+    let config = Config::default().receive_window(WINDOW as u32);
+    let mut victim = Victim::interleaving(config.max_message_size(WINDOW / 4));
+    let before = held();
+    let mut tsn = 0;
+    let mut whole = |victim: &mut Victim, flags: u8, stream: u16| {
+        let data = IData {
+            flags: WHOLE | flags,
+            tsn: victim.tsn.advanced(tsn),
+            stream,
+            mid: Mid(0),
+            ppid_or_fsn: 53,
+            payload: b"x",
+        };
+        victim.put(|buf| data.write(buf));
+        tsn += 1;
+    };
+    for page in 0..255 {
+        whole(&mut victim, 0, 255 + 256 * page);
+        victim.pair.read_all(0, 255 + 256 * page);
+    }
+    for _ in 0..10_300 {
+        whole(&mut victim, Data::UNORDERED, 1);
+    }
+    for stream in 2..200 {
+        for _ in 0..129 {
+            whole(&mut victim, Data::UNORDERED, stream);
+        }
+        victim.answer();
+        for _ in 0..128 {
+            victim.pair.ends[0].read(stream);
+        }
+    }
+    victim.pair.read_all(0, 1);
+    for index in 0..300 {
+        victim.piece(tsn + index, (index as u16, 1 + index), 0, &[0; 8000]);
+    }
+    let (most, bound) = (held() - before, 2 * WINDOW + (256 << 10));
+    println!("room that was left: {most}");
+    assert!((WINDOW as i64..=bound as i64).contains(&most), "{most}");
 }
 
 /// Neither INIT nor a bad COOKIE ECHO leaves anything, and the second has no answer.
@@ -242,10 +289,16 @@ fn interleaved() -> [(&'static str, usize, Attack); 3] {
 }
 
 /// Of one that interleaves, in the order of its TSNs: they are taken up to the bound, and then nothing can be.
-fn in_order() -> [(&'static str, usize, Attack); 2] {
+fn in_order() -> [(&'static str, usize, Attack); 3] {
     [
         ("beginnings without an end", WINDOW, |v, i| {
             v.piece(i, ((i % 65_000) as u16, i), 0, &[0; 1000]);
+        }),
+        // What is reserved for pieces that never come counts.
+        ("beginnings that have just grown", WINDOW, |v, i| {
+            let (message, number) = (i / 2, i % 2);
+            let payload: &[u8] = if number == 0 { &[0; 16_000] } else { b"x" };
+            v.piece(i, (message as u16, message), number, payload);
         }),
         (
             "messages that others were given up for",

@@ -60,9 +60,11 @@ struct Stored {
 }
 
 impl Inbox {
-    /// The memory that complete messages take.
+    /// The memory that complete messages take, and room beyond what their cost has in it.
     pub(crate) fn cost(&self) -> usize {
-        self.cost.total()
+        let kept = 2 * self.readable.total() + SPARE;
+        let beyond = self.room.total().saturating_sub(kept);
+        self.cost.total() + beyond * size_of::<Item>()
     }
 
     /// What a message of this length takes at most.

@@ -27,6 +27,8 @@ pub(crate) enum Payload {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Parts {
     length: usize,
+    /// What was reserved in them and is not used.
+    spare: usize,
     parts: VecDeque<Vec<u8>>,
 }
 
@@ -57,6 +59,8 @@ struct Run {
     /// It should go on and cannot.
     broken: bool,
     length: usize,
+    /// What is reserved in its parts and not used yet.
+    spare: usize,
     /// In order; one only unless the message is long or pieces came out of order.
     parts: VecDeque<Vec<u8>>,
 }
@@ -119,7 +123,7 @@ impl Reassembly {
         self.cost.total()
     }
 
-    /// What a chunk adds at most.
+    /// What a chunk adds at most, beside what is reserved for those that follow it: an eighth of a MiB at most.
     pub(crate) fn cost_of(payload: usize) -> usize {
         payload + RUN_COST + PART_COST
     }
@@ -260,6 +264,7 @@ impl Reassembly {
             }
             (run.last, run.end) = (right.last, right.end);
             run.length += right.length;
+            run.spare += right.spare;
             run.join(right.parts);
         }
         let complete = self.runs.get(&first).is_some_and(|it| it.begin && it.end);
@@ -304,7 +309,11 @@ impl Reassembly {
 
     /// Compares the account with what it counts.
     pub(crate) fn check(&self) {
-        let counted = self.runs.values().map(|run| run.cost());
+        let counted = self.runs.values().map(|run| {
+            let spare = run.parts.iter().map(|it| it.capacity() - it.len());
+            assert_eq!(run.spare, spare.sum(), "what is reserved");
+            run.cost()
+        });
         assert_eq!(self.cost.total(), counted.sum(), "what is not complete");
     }
 
@@ -318,7 +327,7 @@ impl Reassembly {
         {
             let run = entry.get_mut();
             let before = run.cost();
-            let gone = free(&mut run.parts, &mut run.length, budget);
+            let gone = free(&mut run.parts, (&mut run.length, &mut run.spare), budget);
             self.cost.take(before - run.cost());
             if !gone {
                 return false;
@@ -331,11 +340,18 @@ impl Reassembly {
 
 /// Frees parts of a message that nobody will read, one after the other, as there may be thousands. False if `budget`, which it takes
 /// from, did not suffice.
-fn free(parts: &mut VecDeque<Vec<u8>>, length: &mut usize, budget: &mut usize) -> bool {
+fn free(
+    parts: &mut VecDeque<Vec<u8>>,
+    (length, spare): (&mut usize, &mut usize),
+    budget: &mut usize,
+) -> bool {
     while *budget > 0 {
         *budget -= 1;
         match parts.pop_back() {
-            Some(part) => *length -= part.len(),
+            Some(part) => {
+                *length -= part.len();
+                *spare -= part.capacity() - part.len();
+            }
             None => return true,
         }
     }
@@ -356,6 +372,7 @@ impl Run {
             ordered: !data.has(Data::UNORDERED),
             broken: false,
             length: data.payload.len(),
+            spare: segment.capacity() - segment.len(),
             parts: VecDeque::from([segment]),
         }
     }
@@ -376,7 +393,7 @@ impl Run {
     }
 
     fn cost(&self) -> usize {
-        self.length + RUN_COST + self.parts.len() * PART_COST
+        self.length + self.spare + RUN_COST + self.parts.len() * PART_COST
     }
 
     fn append(&mut self, payload: &[u8]) {
@@ -385,14 +402,18 @@ impl Run {
         let Some(part) = part.filter(|part| part.len() + payload.len() <= MAX_PART) else {
             let mut part = Vec::with_capacity(payload.len());
             part.extend_from_slice(payload);
+            self.spare += part.capacity() - part.len();
             self.parts.push_back(part);
             return;
         };
         if part.capacity() - part.len() < payload.len() {
-            // By a quarter: what is reserved and not used stays a small part of the window.
-            part.reserve_exact(payload.len().max(part.len() / 4));
+            // What is reserved and not used counts, so it stays little where very many messages are begun.
+            let before = part.capacity();
+            part.reserve_exact(payload.len().max((part.len() / 4).min(MAX_GROWTH)));
+            self.spare += part.capacity() - before;
         }
         part.extend_from_slice(payload);
+        self.spare -= payload.len();
     }
 
     /// Appends what came after it; the fewer parts move.
@@ -416,6 +437,7 @@ impl Run {
             }
             _ => Payload::Parts(Box::new(Parts {
                 length: self.length,
+                spare: self.spare,
                 parts: self.parts,
             })),
         };
@@ -447,7 +469,7 @@ impl Payload {
     pub(crate) fn cost(&self) -> usize {
         match self {
             Self::Whole(bytes) => bytes.len(),
-            Self::Parts(it) => it.length + it.parts.len() * PART_COST,
+            Self::Parts(it) => it.length + it.spare + it.parts.len() * PART_COST,
         }
     }
 
@@ -455,7 +477,7 @@ impl Payload {
     pub(crate) fn free(&mut self, budget: &mut usize) -> bool {
         match self {
             Self::Whole(_) => true,
-            Self::Parts(it) => free(&mut it.parts, &mut it.length, budget),
+            Self::Parts(it) => free(&mut it.parts, (&mut it.length, &mut it.spare), budget),
         }
     }
 
@@ -474,6 +496,8 @@ const RUN_COST: usize = 192;
 const PART_COST: usize = 64;
 /// A part is not made longer than this: what is copied at once when one grows stays small.
 const MAX_PART: usize = 256 << 10;
+/// A part does not grow by more than this beyond what comes.
+const MAX_GROWTH: usize = 8 << 10;
 /// The most that is made ready for a message before it has come.
 const MAX_EXPECTED: usize = 128 << 10;
 
