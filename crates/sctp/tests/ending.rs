@@ -171,17 +171,20 @@ fn an_abort_carries_its_reason() {
     assert_eq!(closed, Err(Error::Closed));
 }
 
-/// RFC 9260 §8.5.1: the tags with which ABORT and SHUTDOWN COMPLETE count.
+/// RFC 9260 §8.5.1: whose tag a packet has, our own, the peer's or nobody's; whether its T bit is set; and whether it counts.
+const TAGS: [(Option<bool>, bool, bool); 6] = [
+    (Some(true), false, true),
+    (Some(false), true, true),
+    (Some(true), true, false),
+    (Some(false), false, false),
+    (None, false, false),
+    (None, true, false),
+];
+
+/// The tags with which an ABORT counts.
 #[test]
 fn only_the_right_tags_end_an_association() {
-    for (own, reflected, ends) in [
-        (Some(true), false, true),
-        (Some(false), true, true),
-        (Some(true), true, false),
-        (Some(false), false, false),
-        (None, false, false),
-        (None, true, false),
-    ] {
+    for (own, reflected, ends) in TAGS {
         let mut pair = perfect(1).connected();
         let (peer, local) = tags(&mut pair, 0);
         pair.main_events(0);
@@ -209,14 +212,7 @@ fn only_the_right_tags_end_an_association() {
 /// The same, where a SHUTDOWN COMPLETE is waited for.
 #[test]
 fn only_the_right_tags_complete_a_shutdown() {
-    for (own, reflected, ends) in [
-        (Some(true), false, true),
-        (Some(false), true, true),
-        (Some(true), true, false),
-        (Some(false), false, false),
-        (None, false, false),
-        (None, true, false),
-    ] {
+    for (own, reflected, ends) in TAGS {
         let mut pair = perfect(1).connected();
         let (peer, local) = tags(&mut pair, 0);
         pair.run_for(ms(500));

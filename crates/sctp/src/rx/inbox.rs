@@ -62,9 +62,13 @@ struct Stored {
 impl Inbox {
     /// The memory that complete messages take, and room beyond what their cost has in it.
     pub(crate) fn cost(&self) -> usize {
+        self.cost.total() + self.room_beyond() * size_of::<Item>()
+    }
+
+    /// For how many items more there is room than is worth keeping for what comes next.
+    fn room_beyond(&self) -> usize {
         let kept = 2 * self.readable.total() + SPARE;
-        let beyond = self.room.total().saturating_sub(kept);
-        self.cost.total() + beyond * size_of::<Item>()
+        self.room.total().saturating_sub(kept)
     }
 
     /// What a message of this length takes at most.
@@ -220,11 +224,14 @@ impl Inbox {
         if let Some(Item::Message(message)) = incoming.ready.pop_front_if(wanted) {
             self.cost.take(message.cost());
             self.readable.take(1);
+            let is_last = incoming.ready.is_empty();
             // A stream that fills and empties keeps its room; very many that were long once do not.
-            if self.room.total() > 2 * self.readable.total() + SPARE {
+            if self.room_beyond() > 0
+                && let Some(incoming) = self.streams.get_mut(&stream)
+            {
                 self.room.take(incoming.ready.fit());
             }
-            if incoming.ready.is_empty() {
+            if is_last {
                 self.release_of(stream, &mut { FIRST });
             }
             return Some(Message {
