@@ -82,11 +82,11 @@ impl Certificate {
         let mut parameters = CertificateParams::default();
         parameters.not_before = (now - DAY).into();
         parameters.not_after = (UNIX_EPOCH + not_after).into();
-        let [first, serial @ ..] = random::<17>()?;
+        let [first, random @ ..] = random::<33>()?;
+        let (serial, digits) = random.split_at(16);
         // Positive and never empty in DER.
-        let serial = [&[first & 0x3F | 0x40], &serial[..]].concat();
+        let serial = [&[first & 0x3F | 0x40], serial].concat();
         parameters.serial_number = Some(SerialNumber::from(serial));
-        let digits = random::<16>()?;
         let digits = digits.iter().flat_map(|byte| [byte >> 4, byte & 15]);
         let name: String = digits
             .filter_map(|it| char::from_digit(it.into(), 16))
@@ -101,7 +101,9 @@ impl Certificate {
             })
             .map_err(|_| Error::KeyGeneration)?;
         let chain = vec![certificate.der().to_vec()];
-        let (public, not_after) = Self::inspect(&chain)?;
+        let public = key.to_public();
+        // As it stands there: in whole seconds.
+        let not_after = UNIX_EPOCH + Duration::from_secs(not_after.as_secs());
         Ok(Self::ours(chain, public, not_after, key, pkcs8))
     }
 
@@ -172,7 +174,7 @@ impl Certificate {
     fn new(chain: Vec<Vec<u8>>, pkcs8: Zeroizing<Vec<u8>>) -> Result<Self, Error> {
         let (public, not_after) = Self::inspect(&chain)?;
         let key = SigningKey::from_pkcs8(public.key_type(), &pkcs8);
-        let key = key.filter(|key| key.belongs_to(&public));
+        let key = key.filter(|key| key.to_public() == public);
         let key = key.ok_or(Error::UnsupportedKey)?;
         Ok(Self::ours(chain, public, not_after, key, pkcs8))
     }
@@ -377,6 +379,7 @@ mod tests {
             assert_eq!(restored, certificate);
             assert_eq!(restored.key_type(), key_type);
             assert_eq!(restored.not_after(), certificate.not_after());
+            assert_eq!(restored.0.public, certificate.0.public);
             assert_eq!(restored.to_pem().unwrap(), pem);
             for version in [Version::Dtls12, Version::Dtls13] {
                 let all = SignatureScheme::ALL.map(SignatureScheme::id);

@@ -193,6 +193,10 @@ impl Association {
         let sealed = self.setup.key.seal(&cookie);
         let parameters = self.our_parameters(Some(&sealed), &offer.unrecognized);
         let answer = self.our_init(local_tag, local_tsn, &parameters);
+        if self.state == State::CookieWait {
+            // §5.2.1: the answer says all that our INIT would; that goes when the peer's cookie does not come in time.
+            self.control.setup = false;
+        }
         self.control
             .reply(init.tag, |buf| answer.write(ChunkKind::INIT_ACK, buf));
         true

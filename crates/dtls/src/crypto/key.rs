@@ -119,23 +119,23 @@ impl SigningKey {
         })
     }
 
-    /// Whether it belongs to this public key.
-    pub(crate) fn belongs_to(&self, public: &PublicKey) -> bool {
-        match (self, public) {
-            (Self::Ecdsa(SignatureScheme::EcdsaSecp256r1Sha256, _), PublicKey::P256(public))
-            | (Self::Ecdsa(_, _), PublicKey::P384(public))
-            | (Self::Ed25519(_), PublicKey::Ed25519(public))
-            | (Self::Rsa(_), PublicKey::Rsa(public)) => self.public_key() == public,
-            _ => false,
-        }
-    }
-
     /// What stands in a certificate for it: the bits of `subjectPublicKey`.
     pub(crate) fn public_key(&self) -> &[u8] {
         match self {
             Self::Ecdsa(_, key) => key.public_key().as_ref(),
             Self::Ed25519(key) => key.public_key().as_ref(),
             Self::Rsa(key) => key.public_key().as_ref(),
+        }
+    }
+
+    /// What a certificate for it has.
+    pub(crate) fn to_public(&self) -> PublicKey {
+        let key = self.public_key().to_vec();
+        match self {
+            Self::Ecdsa(SignatureScheme::EcdsaSecp256r1Sha256, _) => PublicKey::P256(key),
+            Self::Ecdsa(_, _) => PublicKey::P384(key),
+            Self::Ed25519(_) => PublicKey::Ed25519(key),
+            Self::Rsa(_) => PublicKey::Rsa(key),
         }
     }
 

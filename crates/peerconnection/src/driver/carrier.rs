@@ -4,18 +4,19 @@ use std::{
     io,
     net::{IpAddr, SocketAddr, SocketAddrV6},
     sync::Arc,
-    task::{Wake, Waker},
+    task::Waker,
     time::{Duration, Instant},
 };
 
 use oxirtc_ice::transaction;
-use tokio::{runtime::Handle, sync::Notify, task::JoinSet};
+use tokio::{runtime::Handle, task::JoinSet};
 
 use super::{
     clock,
     listener::Claimed,
     names::LocalNames,
     patience::Patience,
+    plan::Plan,
     send::{Blocked, Refusals},
     sockets::{SOCKET_BUFFER, Socket, UdpSocket},
     stream::{self, Stream},
@@ -32,9 +33,9 @@ use crate::{
 /// Carries one engine. It lives behind the engine's lock.
 pub(super) struct TokioCarrier {
     runtime: Handle,
-    /// Wakes the connection's task: a timer was set earlier, there is a new socket or a full one, or the connection ended.
-    task: Arc<Notify>,
-    /// Does so for a stream that has room again.
+    /// What the connection's task waits for.
+    plan: Arc<Plan>,
+    /// Has that task serve the engine when a stream has room again.
     room: Waker,
     ways: Ways,
     tls: Tls,
@@ -44,8 +45,8 @@ pub(super) struct TokioCarrier {
     jobs: JoinSet<()>,
     /// A path that nothing could leave on, and when that was told.
     unreachable: Option<(Path, Instant)>,
-    /// How often the sockets have changed.
-    changes: u64,
+    /// There is a new socket, or one less, or a full one, of which the task does not know.
+    changed: bool,
     /// Datagrams on their way to a socket; kept between calls for its memory.
     buffer: Vec<u8>,
     /// What a full socket did not take yet. Nothing else is asked of the engine until it has left.
@@ -62,33 +63,18 @@ pub(super) struct TokioCarrier {
     finished: bool,
 }
 
-/// What the task of a connection waits for.
-#[derive(Default)]
-pub(super) struct Plan {
-    pub(super) armed: Option<Instant>,
-    /// Until then everything else has its turn, as a timer would be late.
-    pub(super) turns: bool,
-    /// A socket that is to have room.
-    pub(super) full: Option<Arc<dyn Socket>>,
-    /// Sockets that only this task reads from.
-    pub(super) sockets: Vec<Arc<dyn Socket>>,
-    pub(super) finished: bool,
-    /// As many changes of the sockets are in it.
-    changes: u64,
-}
-
 impl TokioCarrier {
-    pub(super) fn new(runtime: Handle, task: Arc<Notify>, ways: Ways, tls: Tls) -> Self {
+    pub(super) fn new(runtime: Handle, plan: Arc<Plan>, ways: Ways, tls: Tls) -> Self {
         Self {
             runtime,
-            room: Arc::new(TaskWaker(task.clone())).into(),
-            task,
+            room: plan.clone().into(),
+            plan,
             ways,
             tls,
             engine: None,
             jobs: JoinSet::new(),
             unreachable: None,
-            changes: 0,
+            changed: false,
             buffer: Vec::with_capacity(FIRST_BATCH),
             blocked: None,
             armed: None,
@@ -126,17 +112,6 @@ impl TokioCarrier {
     /// The connection's task is here, and needs not be woken by the flush that follows.
     pub(super) fn attend(&mut self) {
         (self.attended, self.woken) = (true, false);
-    }
-
-    /// Writes down what the task is to wait for.
-    pub(super) fn plan(&self, plan: &mut Plan) {
-        (plan.armed, plan.turns) = (self.armed, self.turns);
-        plan.full = self.blocked.as_ref().map(|it| it.socket().clone());
-        plan.finished = self.finished;
-        if plan.changes != self.changes {
-            plan.changes = self.changes;
-            plan.sockets.clone_from(&self.ways.own);
-        }
     }
 
     /// What the engine wants of the system, until it wants nothing.
@@ -323,8 +298,7 @@ impl TokioCarrier {
         let socket = self.ways.ports.bind(with_scope(address, scope), bind)?;
         let local = socket.local_address();
         self.ways.own.push(socket);
-        self.changes += 1;
-        self.wake_task();
+        self.changed = true;
         Ok(local)
     }
 
@@ -341,8 +315,7 @@ impl TokioCarrier {
             }
             return;
         }
-        self.changes += 1;
-        self.wake_task();
+        self.changed = true;
     }
 
     /// Sends all that the engine has, as far as the sockets take it.
@@ -381,9 +354,7 @@ impl TokioCarrier {
             self.tell(now, engine, transmit.path, &sent.refusals);
         }
         self.buffer = buffer;
-        if self.blocked.is_some() {
-            self.wake_task();
-        }
+        self.changed |= self.blocked.is_some();
     }
 
     fn tell(&mut self, now: Instant, engine: &mut Engine, path: Path, refusals: &Refusals) {
@@ -422,12 +393,6 @@ impl TokioCarrier {
             .or_else(|| self.ways.share.as_ref()?.socket(path))
     }
 
-    fn wake_task(&self) {
-        if !self.attended {
-            self.task.notify_one();
-        }
-    }
-
     /// Lets go of everything: the engine is done, or the runtime is.
     pub(super) fn finish(&mut self) {
         self.finished = true;
@@ -439,8 +404,11 @@ impl TokioCarrier {
         if let Some(share) = &self.ways.share {
             share.forget();
         }
-        self.changes += 1;
-        self.task.notify_one();
+        self.plan.change(|waits| {
+            (waits.armed, waits.full, waits.finished) = (None, None, true);
+            waits.set_sockets(&[]);
+        });
+        self.plan.tell();
     }
 }
 
@@ -498,34 +466,31 @@ impl Carrier for TokioCarrier {
         let turns = self.blocked.is_none() && !stalled && engine.wants_turn();
         let begins = !std::mem::replace(&mut self.turns, turns) && turns;
         // A timer that fires too early is set again then: with each datagram what is due comes and goes.
-        if earlier || begins || self.attended {
+        let attended = std::mem::take(&mut self.attended);
+        let changed = std::mem::take(&mut self.changed);
+        if earlier || begins || changed || attended {
             self.armed = due;
-            self.wake_task();
+            self.plan.change(|waits| {
+                (waits.armed, waits.turns) = (due, turns);
+                waits.full = self.blocked.as_ref().map(|it| it.socket().clone());
+                if changed {
+                    waits.set_sockets(&self.ways.own);
+                }
+            });
+            if !attended {
+                self.plan.tell();
+            }
         }
-        self.attended = false;
     }
 
     fn wake(&mut self) {
         if !std::mem::replace(&mut self.woken, true) {
-            self.task.notify_one();
+            self.plan.serve();
         }
     }
 
     fn waker(&self) -> Waker {
-        Arc::new(TaskWaker(self.task.clone())).into()
-    }
-}
-
-/// Wakes the connection's task from anywhere.
-struct TaskWaker(Arc<Notify>);
-
-impl Wake for TaskWaker {
-    fn wake(self: Arc<Self>) {
-        self.0.notify_one();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        self.0.notify_one();
+        self.plan.clone().into()
     }
 }
 
@@ -576,16 +541,16 @@ mod tests {
     /// which wakes nobody: nearly each datagram puts something off.
     #[tokio::test]
     async fn a_timer_that_is_put_off_wakes_nobody() {
-        let task = Arc::<Notify>::default();
+        let plan = Arc::<Plan>::default();
         let woken = || {
             let noop = Waker::noop();
-            pin!(task.notified())
+            pin!(plan.told())
                 .poll(&mut Context::from_waker(noop))
                 .is_ready()
         };
         let names = LocalNames::new(Handle::current(), None);
         let ways = Ways::own(names, Ports::of(&settings()));
-        let carrier = TokioCarrier::new(Handle::current(), task.clone(), ways, Tls::default());
+        let carrier = TokioCarrier::new(Handle::current(), plan.clone(), ways, Tls::default());
         let (near, engine) = PeerConnection::with_carrier(
             Configuration::default(),
             settings(),

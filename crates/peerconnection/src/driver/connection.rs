@@ -7,12 +7,13 @@ use std::{
     time::Instant,
 };
 
-use tokio::{runtime::Handle, sync::Notify, time::Sleep};
+use tokio::{runtime::Handle, time::Sleep};
 
 use super::{
-    carrier::{Plan, TokioCarrier},
+    carrier::TokioCarrier,
     clock::{far, now, seed, wall},
     interfaces::Networks,
+    plan::{Plan, Waits},
     receive::{deliver, receive},
     runtime,
     send::has_room,
@@ -43,16 +44,16 @@ pub(super) fn start(
     mut networks: Networks,
 ) -> Result<(PeerConnection, EngineLock<TokioCarrier>), Error> {
     let timer = runtime::timer(runtime)?;
-    let task = Arc::new(Notify::new());
+    let plan = Arc::<Plan>::default();
     let tls = Tls::new(&settings)?;
-    let carrier = TokioCarrier::new(runtime.clone(), task.clone(), ways, tls);
+    let carrier = TokioCarrier::new(runtime.clone(), plan.clone(), ways, tls);
     let (connection, engine) =
         PeerConnection::with_carrier(configuration, settings, seed()?, wall(), carrier)?;
     let label = engine.drive(|_, engine, _| engine.label());
     engine.look(|carrier| carrier.attach(&engine, label));
     let interfaces = networks.current();
     engine.drive(|now, engine, _| engine.handle_interfaces(now, &interfaces));
-    runtime.spawn(run(Task(engine.clone()), task, timer, networks));
+    runtime.spawn(run(Task(engine.clone()), plan, timer, networks));
     Ok((connection, engine))
 }
 
@@ -67,22 +68,22 @@ impl Drop for Task {
 }
 
 /// The connection's own task: its timer, its sockets, and those that are full.
-async fn run(task: Task, woken: Arc<Notify>, timer: Sleep, mut networks: Networks) {
+async fn run(task: Task, plan: Arc<Plan>, timer: Sleep, mut networks: Networks) {
     let engine = &task.0;
     let mut timer = pin!(timer);
-    let mut plan = Plan::default();
+    let mut waits = Waits::default();
     loop {
-        let before = plan.armed;
-        engine.look(|carrier| carrier.plan(&mut plan));
-        if plan.finished {
+        let before = waits.armed;
+        plan.read(&mut waits);
+        if waits.finished {
             return;
         }
-        if plan.armed != before {
-            let due = plan.armed.map_or_else(far, Into::into);
+        if waits.armed != before {
+            let due = waits.armed.map_or_else(far, Into::into);
             timer.as_mut().reset(due);
         }
-        let woken_or_due = tokio::select! {
-            woken_or_due = wait(&plan, &woken, timer.as_mut()) => woken_or_due,
+        let turn = tokio::select! {
+            turn = wait(&plan, &waits, timer.as_mut()) => turn,
             interfaces = networks.changed() => {
                 engine.drive(|now, engine, carrier| {
                     engine.handle_interfaces(now, &interfaces);
@@ -91,37 +92,47 @@ async fn run(task: Task, woken: Arc<Notify>, timer: Sleep, mut networks: Network
                 continue;
             }
         };
-        if woken_or_due {
+        if turn.serve {
             engine.drive(|now, engine, carrier| {
                 engine.handle_timeout(now);
                 carrier.attend();
             });
         }
-        for socket in &plan.sockets {
-            read(engine, &**socket);
+        if turn.receive {
+            for socket in &waits.sockets {
+                read(engine, &**socket);
+            }
         }
         tokio::task::consume_budget().await;
     }
 }
 
-/// Waits for what the plan says; false when there is only something to receive.
-async fn wait(plan: &Plan, woken: &Notify, mut timer: Pin<&mut Sleep>) -> bool {
-    let mut woken = pin!(woken.notified());
+/// What there is to do; nothing when only the plan has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Turn {
+    serve: bool,
+    receive: bool,
+}
+
+/// Waits for what the plan says, or for another plan.
+async fn wait(plan: &Plan, waits: &Waits, mut timer: Pin<&mut Sleep>) -> Turn {
+    let mut told = pin!(plan.told());
     std::future::poll_fn(|context| {
-        let full = plan.full.as_ref();
+        let full = waits.full.as_ref();
+        let told = told.as_mut().poll(context).is_ready();
         let serve = full.is_some_and(|socket| has_room(&**socket, context))
-            | woken.as_mut().poll(context).is_ready()
+            | (told && plan.is_to_serve())
             | timer.as_mut().poll(context).is_ready()
             // A timer is a millisecond late. As long as a socket is full nothing else can be done about it.
-            || full.is_none() && plan.armed.is_some_and(|due| due <= now());
-        let mut readable = false;
-        for socket in &plan.sockets {
-            readable |= socket.poll_readable(context).is_ready();
+            || full.is_none() && waits.armed.is_some_and(|due| due <= now());
+        let mut receive = false;
+        for socket in &waits.sockets {
+            receive |= socket.poll_readable(context).is_ready();
         }
-        if serve || readable {
-            return Poll::Ready(serve);
+        if serve || receive || told {
+            return Poll::Ready(Turn { serve, receive });
         }
-        if plan.turns && plan.armed.is_some() {
+        if waits.turns && waits.armed.is_some() {
             context.waker().wake_by_ref();
         }
         Poll::Pending
@@ -152,14 +163,39 @@ mod tests {
     #[tokio::test]
     async fn what_is_due_is_done_at_once() {
         let due = |armed| {
-            let mut plan = Plan::default();
-            plan.armed = Some(armed);
-            let (woken, timer) = (Notify::new(), tokio::time::sleep_until(far()));
-            let timer = pin!(timer);
-            let wait = pin!(wait(&plan, &woken, timer));
+            let (plan, mut waits) = (Plan::default(), Waits::default());
+            waits.armed = Some(armed);
+            let timer = pin!(tokio::time::sleep_until(far()));
+            let wait = pin!(wait(&plan, &waits, timer));
             wait.poll(&mut Context::from_waker(Waker::noop()))
         };
-        assert_eq!(due(now()), Poll::Ready(true));
+        let at_once = Turn {
+            serve: true,
+            receive: false,
+        };
+        assert_eq!(due(now()), Poll::Ready(at_once));
         assert_eq!(due(far().into_std()), Poll::Pending);
+    }
+
+    /// A plan that has changed is looked at, and the engine left alone; who is to serve it does so once.
+    #[tokio::test]
+    async fn a_changed_plan_serves_nobody() {
+        let (plan, waits) = (Plan::default(), Waits::default());
+        let turn = || {
+            let timer = pin!(tokio::time::sleep_until(far()));
+            let wait = pin!(wait(&plan, &waits, timer));
+            wait.poll(&mut Context::from_waker(Waker::noop()))
+        };
+        let told = |serve| {
+            let receive = false;
+            Poll::Ready(Turn { serve, receive })
+        };
+        plan.tell();
+        assert_eq!((turn(), turn()), (told(false), Poll::Pending));
+        plan.serve();
+        plan.tell();
+        assert_eq!(turn(), told(true));
+        plan.tell();
+        assert_eq!((turn(), turn()), (told(false), Poll::Pending));
     }
 }

@@ -8,7 +8,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::{runtime::Builder, sync::watch, time::sleep};
+use tokio::{
+    runtime::Builder,
+    sync::watch,
+    time::{interval, sleep},
+};
 
 use super::{clock, netlink::Changes};
 use crate::Interface;
@@ -117,19 +121,21 @@ fn watch() -> io::Result<watch::Receiver<Vec<Interface>>> {
 /// Looks until nobody wants to know.
 async fn look_again(sender: watch::Sender<Vec<Interface>>) {
     let changes = Changes::listen();
+    let mut interval = interval(INTERVAL);
+    interval.reset();
     loop {
-        let unwanted = tokio::select! {
-            () = unwanted(&sender) => true,
-            () = changes.next() => false,
-            () = sleep(INTERVAL) => false,
-        };
-        if unwanted {
-            let mut watching = WATCH.lock().unwrap_or_else(PoisonError::into_inner);
-            // Somebody may have come meanwhile.
-            if sender.receiver_count() == 0 {
-                *watching = None;
-                return;
+        tokio::select! {
+            () = unwanted(&sender) => {
+                let mut watching = WATCH.lock().unwrap_or_else(PoisonError::into_inner);
+                if sender.receiver_count() == 0 {
+                    *watching = None;
+                    return;
+                }
+                // Somebody has come meanwhile.
+                continue;
             }
+            () = changes.next() => interval.reset(),
+            _ = interval.tick() => {}
         }
         match list() {
             Ok(found) => update(&sender, found),

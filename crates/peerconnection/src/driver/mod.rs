@@ -24,6 +24,7 @@ mod names;
 mod netlink;
 mod outgoing;
 mod patience;
+mod plan;
 mod port;
 mod ports;
 mod receive;

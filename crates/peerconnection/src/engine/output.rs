@@ -31,6 +31,8 @@ struct Source<'a> {
     trace: Trace,
     /// How the datagram that was built last is to be marked.
     dscp: u8,
+    /// The next datagram is one of payload where there is any.
+    payload_first: bool,
 }
 
 impl Engine {
@@ -150,9 +152,8 @@ impl Engine {
     }
 
     fn poll_batch(&mut self, now: Instant, full: &[Path], buf: &mut Vec<u8>) -> Option<Transmit> {
-        if let Some((path, datagram)) = self.farewells.pop_front() {
-            buf.extend_from_slice(&datagram);
-            return Some(batch(path, 0, datagram.len()));
+        if let Some(farewell) = self.poll_farewells(buf) {
+            return Some(farewell);
         }
         if self.closed {
             return None;
@@ -166,6 +167,7 @@ impl Engine {
             counters,
             trace,
             dscp: 0,
+            payload_first: false,
         };
         for index in 0..self.transports.len() {
             let transport = self.transports.at(index)?;
@@ -190,6 +192,25 @@ impl Engine {
         Some(batch(convert::path(path), 0, buf.len() - base))
     }
 
+    /// The next of the last datagrams, with those behind it that are no longer: ABORT and close_notify go together.
+    fn poll_farewells(&mut self, buf: &mut Vec<u8>) -> Option<Transmit> {
+        let (path, first) = self.farewells.pop_front()?;
+        let segment = first.len();
+        buf.extend_from_slice(&first);
+        let (mut last, most) = (segment, self.equipment.settings.max_segments);
+        for _ in 1..most {
+            let fits = |(other, next): &mut (Path, Vec<u8>)| {
+                last == segment && *other == path && next.len() <= segment
+            };
+            let Some((_, next)) = self.farewells.pop_front_if(fits) else {
+                break;
+            };
+            last = next.len();
+            buf.extend_from_slice(&next);
+        }
+        Some(batch(path, 0, segment))
+    }
+
     /// The last datagrams of a connection: ABORT, then close_notify. They are built at once, as the
     /// machines close with them.
     pub(super) fn build_farewells(&mut self, now: Instant) {
@@ -200,6 +221,7 @@ impl Engine {
             counters,
             trace,
             dscp: 0,
+            payload_first: false,
         };
         for transport in self.transports.iter_mut() {
             let Some(way) = transport.payload_way(now) else {
@@ -305,7 +327,11 @@ impl Source<'_> {
         } else {
             // What a relay writes around data does not shorten it: it was cut before anybody knew.
             let room = DATA_MTU.max(MTU + way.headroom + way.tailroom);
-            if !self.poll(transport, now, (&way, room), buf) {
+            // The last datagram of a batch may be shorter: an acknowledgement goes behind payload, and with it.
+            self.payload_first = transport.dtls.is_acknowledging();
+            let first = self.poll(transport, now, (&way, room), buf);
+            self.payload_first = false;
+            if !first {
                 return None;
             }
         }
@@ -373,16 +399,19 @@ impl Source<'_> {
         };
         buf.resize(start + way.headroom, 0);
         let other = room.min(MTU);
-        let built = if transport.poll_dtls(now, other, buf) {
-            self.dscp = self.dscp_of_control(transport);
-            true
-        } else if build_reports(transport, now, other, buf)? {
-            let marks = transport.marks.as_deref();
-            self.dscp = marks.map_or(0, Marks::of_reports);
-            true
-        } else {
-            self.build_payload(transport, now, room, around, buf)?
-        };
+        let built =
+            if self.payload_first && self.build_payload(transport, now, room, around, buf)? {
+                true
+            } else if transport.poll_dtls(now, other, buf) {
+                self.dscp = self.dscp_of_control(transport);
+                true
+            } else if build_reports(transport, now, other, buf)? {
+                let marks = transport.marks.as_deref();
+                self.dscp = marks.map_or(0, Marks::of_reports);
+                true
+            } else {
+                self.build_payload(transport, now, room, around, buf)?
+            };
         if built {
             let wrapped = transport.ice.wrap(now, way, buf, start);
             wrapped.map_err(|_| Unbuildable)?;
