@@ -200,19 +200,10 @@ impl Socket for UdpSocket {
         let mut slices = buffers.chunks_mut(BUFFER).map(IoSliceMut::new);
         let mut slices: [IoSliceMut<'_>; BUFFERS] =
             std::array::from_fn(|_| slices.next().unwrap_or(IoSliceMut::new(&mut [])));
-        let mut count = 0;
-        let drained = self.io.try_io(Interest::READABLE, || {
-            let socket = UdpSockRef::from(&self.io);
-            count = self.state.recv(socket, &mut slices, meta)?;
-            // Room that was left says so as well as another call would. What comes from here on is told anew.
-            match count < BUFFERS {
-                true => Err(io::ErrorKind::WouldBlock.into()),
-                false => Ok(()),
-            }
-        });
-        if count == 0 {
-            drained?;
-        }
+        let count = self.io.try_io(Interest::READABLE, || {
+            self.state
+                .recv(UdpSockRef::from(&self.io), &mut slices, meta)
+        })?;
         received.clear();
         received.extend(meta.iter().take(count).map(Received::from));
         Ok(count)
@@ -336,7 +327,7 @@ pub(super) const SOCKET_BUFFER: usize = 4 << 20;
 
 #[cfg(test)]
 mod tests {
-    use std::{task::Waker, time::Duration};
+    use std::time::Duration;
 
     use super::*;
     use crate::driver::clock;
@@ -356,33 +347,6 @@ mod tests {
             let (received, filled) = batch.received().next().expect("a buffer");
             assert_eq!((received.length, &*filled), (bytes.len(), bytes));
             assert_eq!(received.segment, bytes.len().max(1));
-        }
-    }
-
-    /// A batch that has room left has emptied the socket, so nothing is asked for again; what comes later is told, and a full batch
-    /// has more behind it.
-    #[tokio::test]
-    async fn all_is_received_with_no_call_in_vain() {
-        let here = UdpSocket::bind(([127, 0, 0, 1], 0).into(), 1 << 20).expect("bound");
-        let there = std::net::UdpSocket::bind(("127.0.0.1", 0)).expect("bound");
-        let send = || {
-            there.send_to(b"abc", here.local_address()).expect("sent");
-        };
-        let readable = || std::future::poll_fn(|context| here.poll_readable(context));
-        let within = |future| tokio::time::timeout(Duration::from_secs(20), future);
-        let mut batch = Batch::new();
-        for count in [1, BUFFERS - 1, 3 * BUFFERS + 1, 1] {
-            (0..count).for_each(|_| send());
-            let mut came = 0;
-            while came < count {
-                within(readable()).await.expect("told").expect("living");
-                let buffers = here.try_receive(&mut batch).expect("readable");
-                let datagrams = batch.received().map(|(it, bytes)| bytes.len() / it.segment);
-                came += datagrams.sum::<usize>();
-                let more = std::pin::pin!(readable()).poll(&mut Context::from_waker(Waker::noop()));
-                assert!(buffers == BUFFERS || more.is_pending());
-            }
-            assert_eq!(came, count);
         }
     }
 
