@@ -200,10 +200,21 @@ impl Socket for UdpSocket {
         let mut slices = buffers.chunks_mut(BUFFER).map(IoSliceMut::new);
         let mut slices: [IoSliceMut<'_>; BUFFERS] =
             std::array::from_fn(|_| slices.next().unwrap_or(IoSliceMut::new(&mut [])));
-        let count = self.io.try_io(Interest::READABLE, || {
-            self.state
-                .recv(UdpSockRef::from(&self.io), &mut slices, meta)
-        })?;
+        let mut count = 0;
+        let emptied = self.io.try_io(Interest::READABLE, || {
+            let socket = UdpSockRef::from(&self.io);
+            count = self.state.recv(socket, &mut slices, meta)?;
+            let bytes: usize = meta.iter().take(count).map(|it| it.len).sum();
+            // Room that is left says as well as another call that there was no more, and what comes from here on is told anew. In bulk
+            // more has come while this much is handed on, which that call brings sooner than being told.
+            match count < BUFFERS && bytes < BULK {
+                true => Err(io::ErrorKind::WouldBlock.into()),
+                false => Ok(()),
+            }
+        });
+        if count == 0 {
+            emptied?;
+        }
         received.clear();
         received.extend(meta.iter().take(count).map(Received::from));
         Ok(count)
@@ -322,12 +333,14 @@ pub(super) fn with_batch<R>(body: impl FnOnce(&mut Batch) -> R) -> R {
 const BUFFER: usize = 65_536;
 /// Few, as GRO fills each: they stay in the cache.
 const BUFFERS: usize = if BATCH_SIZE < 8 { BATCH_SIZE } else { 8 };
+/// A batch of fewer bytes than this is none of a transfer.
+const BULK: usize = 4096;
 /// Bytes of receive and of send buffer asked for: a whole window of SCTP may come at once.
 pub(super) const SOCKET_BUFFER: usize = 4 << 20;
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::{task::Waker, time::Duration};
 
     use super::*;
     use crate::driver::clock;
@@ -347,6 +360,33 @@ mod tests {
             let (received, filled) = batch.received().next().expect("a buffer");
             assert_eq!((received.length, &*filled), (bytes.len(), bytes));
             assert_eq!(received.segment, bytes.len().max(1));
+        }
+    }
+
+    /// A small batch that has room left has emptied the socket, so nothing is asked for again; what comes later is told, and a full batch
+    /// has more behind it.
+    #[tokio::test]
+    async fn all_is_received_with_no_call_in_vain() {
+        let here = UdpSocket::bind(([127, 0, 0, 1], 0).into(), 1 << 20).expect("bound");
+        let there = std::net::UdpSocket::bind(("127.0.0.1", 0)).expect("bound");
+        let send = || {
+            there.send_to(b"abc", here.local_address()).expect("sent");
+        };
+        let readable = || std::future::poll_fn(|context| here.poll_readable(context));
+        let within = |future| tokio::time::timeout(Duration::from_secs(20), future);
+        let mut batch = Batch::new();
+        for count in [1, BUFFERS - 1, 3 * BUFFERS + 1, 1] {
+            (0..count).for_each(|_| send());
+            let mut came = 0;
+            while came < count {
+                within(readable()).await.expect("told").expect("living");
+                let buffers = here.try_receive(&mut batch).expect("readable");
+                let datagrams = batch.received().map(|(it, bytes)| bytes.len() / it.segment);
+                came += datagrams.sum::<usize>();
+                let more = std::pin::pin!(readable()).poll(&mut Context::from_waker(Waker::noop()));
+                assert!(buffers == BUFFERS || more.is_pending());
+            }
+            assert_eq!(came, count);
         }
     }
 
