@@ -54,6 +54,8 @@ fn memory_stays_bounded() {
         }
     });
     room_that_was_left_counts();
+    what_waits_has_room_to_be_handed_out(Victim::new);
+    what_waits_has_room_to_be_handed_out(Victim::interleaving);
     // TSNs alone bound how many parts there are where the window is wide.
     let narrow = "bytes of a message, the last first, in a narrow window";
     stays_bounded(
@@ -145,6 +147,39 @@ fn room_that_was_left_counts() {
     let (most, bound) = (held() - before, 2 * WINDOW + (256 << 10));
     println!("room that was left: {most}");
     assert!((WINDOW as i64..=bound as i64).contains(&most), "{most}");
+}
+
+/// A message waits on each of very many streams, and then the peer gives up what they wait for.
+fn what_waits_has_room_to_be_handed_out(victim: fn(Config) -> Victim) {
+    let config = Config::default().receive_window(WINDOW as u32);
+    let mut victim = victim(config.max_message_size(WINDOW / 4));
+    let (before, mut most) = (held(), 0);
+    for stream in 0..20_000 {
+        victim.whole(stream.into(), 0, (stream, 1), b"x");
+    }
+    for point in 0..100u16 {
+        let streams = 200 * point..200 * (point + 1);
+        victim.forward(20_000 + u32::from(point), streams.map(|it| (it, 0)));
+        most = most.max(most_of_steps(&mut victim) - before);
+    }
+    let bound = 2 * WINDOW + (256 << 10);
+    println!("what was handed out: {most}");
+    assert!((WINDOW as i64 / 2..=bound as i64).contains(&most), "{most}");
+}
+
+/// Does what is to be done at once: what is held at most meanwhile.
+fn most_of_steps(victim: &mut Victim) -> i64 {
+    let mut most = 0;
+    loop {
+        victim.answer();
+        victim.pair.main_events(0);
+        most = most.max(held());
+        let (now, side) = (victim.pair.now, &mut victim.pair.ends[0]);
+        if side.poll_timeout().is_none_or(|at| at > now) {
+            return most;
+        }
+        side.handle_timeout(now);
+    }
 }
 
 /// Neither INIT nor a bad COOKIE ECHO leaves anything, and the second has no answer.
