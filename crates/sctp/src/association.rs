@@ -147,7 +147,7 @@ impl Association {
         self.stats.bytes_received += bytes.len() as u64;
         self.tx.input();
         self.handle_chunks(now, &packet);
-        self.settle(now);
+        self.settle_input(now);
     }
 
     /// RFC 9260 §8.5: each packet shows by its tag that its sender knows this association; the exceptions of §8.5.1
@@ -290,7 +290,7 @@ impl Association {
                 self.count_error();
             }
         }
-        self.settle(now);
+        self.settle_input(now);
     }
 
     /// The next deadline; `None` if nothing is pending.
@@ -317,7 +317,15 @@ impl Association {
         self.events.pop()
     }
 
-    /// What follows from an input once it has been dealt with.
+    /// What follows from an input once it has been dealt with. Only here steps are done, so that an input costs one of them.
+    fn settle_input(&mut self, now: Instant) {
+        if self.ended.is_none() {
+            self.sweep_reset();
+        }
+        self.settle(now);
+    }
+
+    /// What follows from an input, or from a packet that leaves.
     pub(crate) fn settle(&mut self, now: Instant) {
         while let Some(stream) = self.tx.queue.low.pop_front() {
             self.events.push(Event::BufferedAmountLow { stream });

@@ -82,9 +82,11 @@ impl Association {
         streams
     }
 
-    /// Performs what has been deferred and begins our next request.
+    /// Begins our next request, and sees to what is left of the peer's.
     pub(crate) fn settle_resets(&mut self, now: Instant) {
-        self.sweep_reset(now);
+        if self.rx.is_sweeping() || (self.has_peer() && self.tx.is_dropping()) {
+            self.timers.set(Timer::Sweep, now);
+        }
         if !self.tx.queue.quiet.is_empty() {
             self.reset.ready.append(&mut self.tx.queue.quiet);
         }
@@ -257,8 +259,12 @@ impl Association {
         if asked.is_some_and(|told| told == (last, streams.clone())) {
             return ResetResult::PERFORMED;
         }
-        self.rx.deferred = Some(Deferred::new(Some(sequence), last, streams));
-        match self.rx.sweep() {
+        let deferred = Deferred::new(Some(sequence), last, streams);
+        let is_long = deferred.is_long();
+        self.rx.deferred = Some(deferred);
+        // A long one takes steps anyway, and its list has cost enough for now.
+        let performed = if is_long { None } else { self.rx.sweep() };
+        match performed {
             Some(performed) => {
                 self.announce_resets(&performed.streams);
                 ResetResult::PERFORMED
@@ -268,7 +274,7 @@ impl Association {
     }
 
     /// Goes on with a reset that waited for data, or that is too large for one step.
-    fn sweep_reset(&mut self, now: Instant) {
+    pub(crate) fn sweep_reset(&mut self) {
         if let Some(performed) = self.rx.sweep()
             && let Some(request) = performed.request
         {
@@ -277,9 +283,6 @@ impl Association {
             self.respond(request, ResetResult::PERFORMED);
             self.announce_resets(&performed.streams);
             self.reset.told = Some((performed.last, performed.streams));
-        }
-        if self.rx.is_sweeping() || (self.has_peer() && self.tx.is_dropping()) {
-            self.timers.set(Timer::Sweep, now);
         }
     }
 

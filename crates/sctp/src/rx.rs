@@ -197,6 +197,9 @@ impl Receiver {
                 return Received::Dropped;
             }
             self.window.note(length, if single { cost } else { length });
+            if !single {
+                self.lanes.expect_at_most(limit - self.used() - cost);
+            }
             let outcome = match lane {
                 Some((mid, fsn)) if !single => self.lanes.insert(data, mid, fsn),
                 _ => self.reassembly.insert(data),
@@ -272,6 +275,9 @@ impl Receiver {
             }
             self.skips.pop_front();
         }
+        if self.skips.capacity() > MAX_SKIPS {
+            self.skips = VecDeque::new();
+        }
         true
     }
 
@@ -327,8 +333,9 @@ impl Receiver {
     pub(crate) fn sweep(&mut self) -> Option<Deferred> {
         self.check();
         let mut budget = SWEEP_STEP;
-        let passed = self.skip(&mut budget) && self.inbox.release(&mut budget);
+        // First, so that what waits to be freed is no more than one step gives up.
         let freed = self.reassembly.sweep(&mut budget) && self.lanes.sweep(&mut budget);
+        let passed = self.skip(&mut budget) && self.inbox.release(&mut budget);
         if !passed || !freed {
             return None;
         }
@@ -360,7 +367,9 @@ impl Receiver {
         self.lanes
             .give_up(std::mem::replace(&mut self.reassembly, none));
         let mut budget = SWEEP_STEP;
-        let incomplete = self.lanes.reset_all(&mut budget) && self.lanes.sweep(&mut budget);
+        let lanes = &mut self.lanes;
+        let incomplete =
+            lanes.sweep(&mut budget) && lanes.reset_all(&mut budget) && lanes.sweep(&mut budget);
         !incomplete || !self.inbox.let_go(&mut budget)
     }
 
@@ -388,6 +397,11 @@ impl Deferred {
             swept: 0,
         }
     }
+
+    /// Whether it is more than a step can do.
+    pub(crate) fn is_long(&self) -> bool {
+        matches!(&self.streams, StreamSet::Some(streams) if streams.len() > SWEEP_STEP)
+    }
 }
 
 impl Window {
@@ -401,7 +415,7 @@ impl Window {
             packet: config.max_packet,
             limit_ahead,
             limit_next,
-            stretch: size.saturating_mul(2).saturating_sub(limit_next),
+            stretch: size.saturating_mul(2).saturating_sub(limit_next + BESIDE),
             announced: size,
             payload: 0,
             cost: 0,
@@ -459,6 +473,9 @@ impl Window {
 
 /// Over how much memory the ratio of payload to cost is taken.
 const RATIO_SPAN: usize = 64 << 10;
+/// What may be held beside what counts: 40 KiB of room in lists of streams, as much of a long FORWARD TSN, 10 KiB of TSNs and of pages of
+/// numbers, and what is reserved with the last piece.
+const BESIDE: usize = 112 << 10;
 /// What takes more memory is not counted.
 const MAX_CHECKED: usize = 64 << 10;
 /// How many streams and messages a step may touch.

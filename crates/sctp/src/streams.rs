@@ -27,8 +27,12 @@ impl StreamSet {
             return Self::All;
         }
         let mut streams = Vec::from_iter(stream_list(list));
-        streams.sort_unstable();
-        streams.dedup();
+        if streams.len() < MANY {
+            streams.sort_unstable();
+            streams.dedup();
+        } else {
+            put_in_order(&mut streams);
+        }
         Self::Some(streams.into_boxed_slice())
     }
 
@@ -46,6 +50,33 @@ impl StreamSet {
             Self::Some(streams) => streams.last().copied(),
         }
     }
+}
+
+/// Sorts streams, each once, in a time that does not depend on their order.
+fn put_in_order(streams: &mut Vec<StreamId>) {
+    let (mut words, mut used) = ([0u64; 1024], [0u64; 16]);
+    for stream in streams.drain(..) {
+        let word = usize::from(stream / 64);
+        if let (Some(bits), Some(group)) = (words.get_mut(word), used.get_mut(word / 64)) {
+            *bits |= 1 << (stream % 64);
+            *group |= 1 << (word % 64);
+        }
+    }
+    for (group, bits) in (0u16..).zip(used) {
+        for word in ones(bits).map(|bit| 64 * group + bit) {
+            let bits = words.get(usize::from(word)).copied().unwrap_or_default();
+            streams.extend(ones(bits).map(|bit| 64 * word + bit));
+        }
+    }
+}
+
+/// The places of the bits that are set.
+fn ones(mut bits: u64) -> impl Iterator<Item = u16> {
+    std::iter::from_fn(move || {
+        let place = (bits != 0).then(|| bits.trailing_zeros() as u16)?;
+        bits &= bits - 1;
+        Some(place)
+    })
 }
 
 impl StreamBits {
@@ -85,9 +116,24 @@ impl StreamBits {
     }
 }
 
+/// So many streams are not sorted by comparing them.
+const MANY: usize = 48;
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_is_in_order_however_long_it_is() {
+        for length in [MANY - 1, MANY, 8000] {
+            let numbers =
+                (0..length as u32).map(|it| (it.wrapping_mul(2_654_435_761) >> 16) as u16);
+            let streams = Vec::from_iter(numbers.chain([7, 65_535, 7, 0, 64]));
+            let list = Vec::from_iter(streams.iter().flat_map(|it| it.to_be_bytes()));
+            let sorted = Vec::from_iter(std::collections::BTreeSet::from_iter(streams));
+            assert_eq!(StreamSet::parse(&list), StreamSet::Some(sorted.into()));
+        }
+    }
 
     #[test]
     fn a_set_of_bits_gives_each_member_once() {

@@ -982,6 +982,20 @@ fn long_lists() -> Vec<Attack> {
             )
         },
         Attack::beside(
+            "long: streams with messages reset, in no order",
+            6000,
+            |v, state| messages(v, state, 5),
+            |v, buf, number| {
+                let first = v.tsn.0.wrapping_sub(1);
+                let streams = (0..8000u32).map(|it| (it.wrapping_mul(2_654_435_761) >> 16) as u16);
+                let list: Vec<_> = streams
+                    .map(|it| it.min(65_534))
+                    .flat_map(u16::to_be_bytes)
+                    .collect();
+                reset(buf, first.wrapping_add(number), v.tsn, &list);
+            },
+        ),
+        Attack::beside(
             "long: streams with messages reset",
             6000,
             |v, state| messages(v, state, 5),

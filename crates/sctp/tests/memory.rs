@@ -54,6 +54,10 @@ fn memory_stays_bounded() {
         }
     });
     room_that_was_left_counts();
+    what_waits_has_room_to_be_handed_out(Victim::new);
+    what_waits_has_room_to_be_handed_out(Victim::interleaving);
+    what_was_given_up_leaves_no_room();
+    what_does_not_count_is_little();
     // TSNs alone bound how many parts there are where the window is wide.
     let narrow = "bytes of a message, the last first, in a narrow window";
     stays_bounded(
@@ -145,6 +149,117 @@ fn room_that_was_left_counts() {
     let (most, bound) = (held() - before, 2 * WINDOW + (256 << 10));
     println!("room that was left: {most}");
     assert!((WINDOW as i64..=bound as i64).contains(&most), "{most}");
+}
+
+/// A message waits on each of very many streams, and then the peer gives up what they wait for.
+fn what_waits_has_room_to_be_handed_out(victim: fn(Config) -> Victim) {
+    let config = Config::default().receive_window(WINDOW as u32);
+    let mut victim = victim(config.max_message_size(WINDOW / 4));
+    let (before, mut most) = (held(), 0);
+    for stream in 0..20_000 {
+        victim.whole(stream.into(), 0, (stream, 1), b"x");
+    }
+    for point in 0..100u16 {
+        let streams = 200 * point..200 * (point + 1);
+        victim.forward(20_000 + u32::from(point), streams.map(|it| (it, 0)));
+        most = most.max(most_of_steps(&mut victim) - before);
+    }
+    let bound = 2 * WINDOW + (256 << 10);
+    println!("what was handed out: {most}");
+    assert!((WINDOW as i64 / 2..=bound as i64).contains(&most), "{most}");
+}
+
+/// Neither does the list of very many messages, nor that of what is to be freed.
+fn what_was_given_up_leaves_no_room() {
+    let config = Config::default().receive_window(WINDOW as u32);
+    let mut victim = Victim::interleaving(config.max_message_size(WINDOW / 4));
+    let before = held();
+    // As long as there is something to read nothing is stuck.
+    victim.whole(0, 0, (0, 0), b"x");
+    for message in 0..3000 {
+        victim.piece(1 + message, (1, message), 0, b"x");
+    }
+    let full = held() - before;
+    assert!(full > WINDOW as i64, "{full}");
+    victim.forward(3001, std::iter::once((1, 3000)));
+    most_of_steps(&mut victim);
+    victim.forward(3002, (0..2000).map(|it| (it, 0)));
+    most_of_steps(&mut victim);
+    let left = held() - before;
+    println!("what was given up: {full}, then {left}");
+    assert!(left < 16 << 10, "{left}");
+}
+
+/// The numbers of all streams are kept, and room for short messages and for the ranges of TSNs; then large messages fill what
+/// there is, a message begins of which much is expected, and very many are given up.
+fn what_does_not_count_is_little() {
+    let config = Config::default().receive_window(WINDOW as u32);
+    let mut victim = Victim::interleaving(config.max_message_size(WINDOW / 4));
+    let before = held();
+    let mut tsn = 0u32;
+    let mut next = |count: u32| {
+        tsn += count;
+        tsn - count
+    };
+    for page in 0..256u32 {
+        let stream = (256 * page + 255).min(65_534) as u16;
+        victim.whole(next(1), 0, (stream, 0), b"x");
+        victim.pair.read_all(0, stream);
+    }
+    for number in 0..8 {
+        victim.piece(next(1), (1, 0), number, &[0; 16_000]);
+    }
+    let data = IData {
+        flags: Data::END,
+        tsn: victim.tsn.advanced(next(1)),
+        stream: 1,
+        mid: Mid(0),
+        ppid_or_fsn: 8,
+        payload: b"x",
+    };
+    victim.put(|buf| data.write(buf));
+    assert_eq!(victim.pair.read_all(0, 1).len(), 1);
+    for _ in 0..1100 {
+        victim.whole(next(1), Data::UNORDERED, (2, 0), b"x");
+    }
+    for _ in 0..1099 {
+        victim.pair.ends[0].read(2);
+    }
+    let dropped = |victim: &Victim| victim.pair.ends[0].stats().dropped_out_of_window;
+    let mut first = next(1);
+    loop {
+        victim.whole(first, Data::UNORDERED, (3, 0), &[0; 16_000]);
+        victim.answer();
+        if dropped(&victim) > 0 {
+            break;
+        }
+        first = next(1);
+    }
+    victim.piece(first, (4, 0), 0, b"x");
+    for range in 0..1100 {
+        victim.piece(next(2) + 1, (4, 0), 1 + 2 * range, b"x");
+    }
+    victim.answer();
+    victim.forward(first + 1, (0..2000).map(|it| (it + 10, 5)));
+    let most = held().max(most_of_steps(&mut victim)) - before;
+    let bound = 2 * WINDOW + (256 << 10);
+    println!("what does not count beside what does: {most}");
+    assert!((2 * WINDOW as i64..=bound as i64).contains(&most), "{most}");
+}
+
+/// Does what is to be done at once: what is held at most meanwhile.
+fn most_of_steps(victim: &mut Victim) -> i64 {
+    let mut most = 0;
+    loop {
+        victim.answer();
+        victim.pair.main_events(0);
+        most = most.max(held());
+        let (now, side) = (victim.pair.now, &mut victim.pair.ends[0]);
+        if side.poll_timeout().is_none_or(|at| at > now) {
+            return most;
+        }
+        side.handle_timeout(now);
+    }
 }
 
 /// Neither INIT nor a bad COOKIE ECHO leaves anything, and the second has no answer.

@@ -38,6 +38,8 @@ pub(crate) enum Number {
 #[derive(Debug, Default)]
 struct Incoming {
     ready: blocks::Queue<Item>,
+    /// How many of its messages wait for their turn. They keep the entry, so that all of them can be handed out at once and cost no more.
+    waiting: u32,
     /// `Readable` was said, and `read` has not returned `None` since.
     announced: bool,
 }
@@ -95,6 +97,7 @@ impl Inbox {
             }
             if number != expected {
                 self.cost.add(message.cost());
+                self.incoming(stream).waiting += 1;
                 self.waiting.insert(place, message);
                 return;
             }
@@ -170,7 +173,7 @@ impl Inbox {
             *budget -= 1;
             let until = until.filter(|until| !is_before(*until, next));
             let number = until.map_or(Some(next), |until| self.first_waiting(stream, next, until));
-            let message = number.and_then(|number| self.waiting.remove(&(stream, number)));
+            let message = number.and_then(|number| self.take_waiting(stream, number));
             match (message, number.or(until)) {
                 (Some(message), Some(number)) => {
                     self.hand_out(stream, message);
@@ -185,6 +188,14 @@ impl Inbox {
         }
         self.expected.set(stream, next);
         !self.is_due(stream)
+    }
+
+    fn take_waiting(&mut self, stream: StreamId, number: u32) -> Option<Stored> {
+        let message = self.waiting.remove(&(stream, number))?;
+        if let Some(incoming) = self.streams.get_mut(&stream) {
+            incoming.waiting -= 1;
+        }
+        Some(message)
     }
 
     /// The first message that waits from one number to another; numbers wrap.
@@ -246,6 +257,13 @@ impl Inbox {
 
     /// Drops all there is. False if `budget`, which it takes from, did not suffice.
     pub(crate) fn let_go(&mut self, budget: &mut usize) -> bool {
+        while let Some(mut entry) = self.waiting.first_entry() {
+            if !entry.get_mut().free(budget, &mut self.cost) {
+                return false;
+            }
+            let (stream, number) = *entry.key();
+            self.take_waiting(stream, number);
+        }
         while let Some(mut entry) = self.streams.first_entry() {
             let ready = &mut entry.get_mut().ready;
             while let Some(item) = ready.back_mut() {
@@ -264,12 +282,6 @@ impl Inbox {
             }
             self.room.take(entry.remove().ready.room());
             self.cost.take(STREAM_COST);
-        }
-        while let Some(mut entry) = self.waiting.first_entry() {
-            if !entry.get_mut().free(budget, &mut self.cost) {
-                return false;
-            }
-            entry.remove();
         }
         while !self.due.is_empty() && take(budget) {
             self.due.pop_first();
@@ -326,11 +338,11 @@ impl Inbox {
         }
         *budget -= 1;
         let range = (stream, 0)..=(stream, u32::MAX);
-        while let Some((&key, message)) = self.waiting.range_mut(range.clone()).next() {
+        while let Some((&(_, number), message)) = self.waiting.range_mut(range.clone()).next() {
             if !message.free(budget, &mut self.cost) {
                 return false;
             }
-            self.waiting.remove(&key);
+            self.take_waiting(stream, number);
         }
         self.expected.set(stream, 0);
         if let Some(incoming) = self.streams.get_mut(&stream) {
@@ -347,20 +359,8 @@ impl Inbox {
     pub(crate) fn reset_all(&mut self, from: &mut usize, budget: &mut usize) -> bool {
         loop {
             let first = StreamId::try_from(*from).ok();
-            let kept = first.and_then(|first| {
-                let ready = self
-                    .streams
-                    .range(first..)
-                    .next()
-                    .map(|(stream, _)| *stream);
-                let waiting = self
-                    .waiting
-                    .range((first, 0)..)
-                    .next()
-                    .map(|(key, _)| key.0);
-                ready.into_iter().chain(waiting).min()
-            });
-            let Some(stream) = kept else {
+            let kept = first.and_then(|first| self.streams.range(first..).next());
+            let Some((&stream, _)) = kept else {
                 self.expected = Numbers::default();
                 return true;
             };
@@ -383,6 +383,8 @@ impl Inbox {
         assert_eq!(self.readable.total(), ready.len(), "what can be read");
         let room = self.streams.values().map(|stream| stream.ready.room());
         assert_eq!(self.room.total(), room.sum(), "room");
+        let waiting = self.streams.values().map(|it| it.waiting as usize);
+        assert_eq!(self.waiting.len(), waiting.sum(), "what waits");
         let waiting = self.waiting.values();
         let messages = ready.into_iter().chain(waiting).map(Stored::cost);
         let counted = messages.sum::<usize>() + STREAM_COST * self.streams.len();
@@ -390,7 +392,7 @@ impl Inbox {
     }
 
     fn forget_if_empty(&mut self, stream: StreamId) {
-        let empty = |s: &Incoming| s.ready.is_empty() && !s.announced;
+        let empty = |s: &Incoming| s.ready.is_empty() && s.waiting == 0 && !s.announced;
         if self.streams.get(&stream).is_some_and(empty)
             && let Some(incoming) = self.streams.remove(&stream)
         {

@@ -43,6 +43,11 @@ impl Lanes {
         }
     }
 
+    /// No more room than this is to be made for a message before it has come.
+    pub(crate) fn expect_at_most(&mut self, room: usize) {
+        self.expected = self.expected.min(room);
+    }
+
     pub(crate) fn cost(&self) -> usize {
         self.cost.total()
     }

@@ -5,7 +5,7 @@
 use oxirtc_netsim::Link;
 use oxirtc_sctp::{
     Config, Mid, Ssn, State, Tsn,
-    packet::{Chunk, ChunkKind, Data, IData, Init, Packet, ParameterKind},
+    packet::{Chunk, ChunkKind, Data, ForwardTsn, IData, IForwardTsn, Init, Packet, ParameterKind},
 };
 
 use crate::support::{Pair, Sides as _, interleaving_pair, ms, pair_with};
@@ -22,6 +22,8 @@ pub(crate) struct Victim {
     pub(crate) sent: u32,
     /// What was given for an INIT.
     pub(crate) cookie: Vec<u8>,
+    /// Whether both speak I-DATA.
+    pub(crate) interleaving: bool,
 }
 
 impl Victim {
@@ -60,12 +62,16 @@ impl Victim {
         pair.read_all(0, 60);
         pair.main_events(0);
         let mut seen = [(0, Tsn(0)); 2];
+        let mut interleaving = false;
         for (side, bytes) in pair.kept() {
             let packet = Packet::parse_unsummed(&bytes).unwrap();
             for chunk in packet.chunks() {
                 let tsn = match chunk.kind {
                     ChunkKind::DATA => Data::parse(chunk).unwrap().tsn,
-                    ChunkKind::I_DATA => IData::parse(chunk).unwrap().tsn,
+                    ChunkKind::I_DATA => {
+                        interleaving = true;
+                        IData::parse(chunk).unwrap().tsn
+                    }
                     _ => continue,
                 };
                 seen[side] = (packet.tag, tsn);
@@ -77,6 +83,7 @@ impl Victim {
             last: seen[0].1,
             sent: 0,
             cookie: Vec::new(),
+            interleaving,
             pair,
         }
     }
@@ -129,6 +136,42 @@ impl Victim {
             payload,
         };
         self.put(|buf| data.write(buf));
+    }
+
+    /// A message in one chunk, by its number, of whichever kind the peer speaks.
+    pub(crate) fn whole(
+        &mut self,
+        offset: u32,
+        flags: u8,
+        (stream, number): (u16, u16),
+        payload: &[u8],
+    ) {
+        let flags = WHOLE | flags;
+        if !self.interleaving {
+            return self.data(offset, flags, (stream, number), payload);
+        }
+        let data = IData {
+            flags,
+            tsn: self.tsn.advanced(offset),
+            stream,
+            mid: Mid(number.into()),
+            ppid_or_fsn: 53,
+            payload,
+        };
+        self.put(|buf| data.write(buf));
+    }
+
+    /// The peer gave up what is up to this TSN: of each stream the ordered message with this number and those before it.
+    pub(crate) fn forward(&mut self, offset: u32, streams: impl Iterator<Item = (u16, u16)>) {
+        let (point, interleaving) = (self.tsn.advanced(offset), self.interleaving);
+        self.put(|buf| match interleaving {
+            true => IForwardTsn::write(
+                buf,
+                point,
+                streams.map(|it| (it.0, false, Mid(it.1.into()))),
+            ),
+            false => ForwardTsn::write(buf, point, streams.map(|it| (it.0, Ssn(it.1)))),
+        });
     }
 
     /// The peer sends an INIT, as one that has lost the association: what follows is to carry the tag and the cookie of the answer.
