@@ -27,6 +27,6 @@ pub use on_path::{OnPath, Replace};
 pub use pair::{Pair, ROOM, Sent, Tap};
 #[cfg(feature = "proptest")]
 pub use property::cases;
-pub use seed::for_each_seed;
+pub use seed::{for_each_seed, for_each_seed_at_once};
 pub use time::{Cause, Stalled, earliest, epoch, kbps, mbps, ms, run, secs};
 pub use wire::{Across, Answers, Wire};

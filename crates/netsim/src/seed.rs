@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::env;
+use std::num::NonZero;
 use std::thread;
 
 use rand_chacha::ChaCha8Rng;
@@ -15,15 +16,38 @@ use rand_core::{Rng, SeedableRng};
 /// # Panics
 /// When `NETSIM_SEED` is set to something that is not a number, and when `test` does.
 pub fn for_each_seed(count: u64, mut test: impl FnMut(u64)) {
-    let seeds = match wanted() {
-        Some(seed) => seed..=seed,
-        None if count == 0 => return,
-        None => 0..=count - 1,
-    };
-    for seed in seeds {
-        let _announcement = Announcement::new(seed);
-        test(seed);
+    match wanted() {
+        Some(seed) => run(seed, &mut test),
+        None => (0..count).for_each(|seed| run(seed, &mut test)),
     }
+}
+
+/// As [`for_each_seed`], on all processors at once: for many runs that share nothing.
+///
+/// # Panics
+/// As [`for_each_seed`] does, when all threads have ended.
+pub fn for_each_seed_at_once(count: u64, test: impl Fn(u64) + Sync) {
+    if let Some(seed) = wanted() {
+        return run(seed, test);
+    }
+    let workers = thread::available_parallelism().map_or(1, NonZero::get);
+    thread::scope(|scope| {
+        for worker in 0..workers as u64 {
+            // The command names the test by the name of its thread.
+            let builder = match test_name() {
+                Some(name) => thread::Builder::new().name(name),
+                None => thread::Builder::new(),
+            };
+            let seeds = (worker..count).step_by(workers);
+            let spawned = builder.spawn_scoped(scope, || seeds.for_each(|seed| run(seed, &test)));
+            spawned.expect("a thread");
+        }
+    });
+}
+
+fn run(seed: u64, test: impl FnOnce(u64)) {
+    let _announcement = Announcement::new(seed);
+    test(seed);
 }
 
 /// The seed that is to be replayed.
@@ -131,6 +155,7 @@ thread_local! {
 #[cfg(test)]
 mod tests {
     use std::panic;
+    use std::sync::Mutex;
 
     use super::*;
 
@@ -145,9 +170,25 @@ mod tests {
     }
 
     #[test]
+    fn at_once_is_each_once_under_the_name_of_the_test() {
+        let (name, seen) = (test_name(), Mutex::new(Vec::new()));
+        for_each_seed_at_once(9, |seed| {
+            assert_eq!((test_name(), current()), (name.clone(), Some(seed)));
+            seen.lock().unwrap().push(seed);
+        });
+        let mut seen = seen.into_inner().unwrap();
+        seen.sort_unstable();
+        if env::var(VARIABLE).is_err() {
+            assert_eq!(seen, Vec::from_iter(0..9));
+        }
+    }
+
+    #[test]
     fn a_failure_reaches_the_test() {
         let run = panic::catch_unwind(|| for_each_seed(1, |_| panic!("as it should")));
         assert!(run.is_err());
+        let last = |seed| assert!(seed != 8 && env::var(VARIABLE).is_err(), "as it should");
+        assert!(panic::catch_unwind(|| for_each_seed_at_once(9, last)).is_err());
     }
 
     #[test]

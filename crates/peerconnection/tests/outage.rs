@@ -142,6 +142,40 @@ fn an_outage_without_a_restart_ends_the_association() {
     assert!(told, "{story:?}");
 }
 
+/// What `recv` says of `failed`: a restart brings all back within half a minute, and at any time where nothing was on its way.
+#[test]
+fn after_failed_a_channel_with_data_has_half_a_minute() {
+    let failed = |pair: &Pair| {
+        let end = &pair.ends[0].engine;
+        end.connection_state() == PeerConnectionState::Failed
+    };
+    for is_busy in [true, false] {
+        let mut transfer = Transfer::new(9);
+        if is_busy {
+            transfer.send_for(secs(1));
+        } else {
+            transfer.pair.run(secs(2));
+        }
+        transfer.set_link(false);
+        while !failed(&transfer.pair) {
+            transfer.pair.run(secs(1));
+        }
+        let [here, _] = transfer.channels;
+        transfer.pair.run(secs(25));
+        assert_eq!(transfer.pair.ends[0].state(here), DataChannelState::Open);
+        transfer.pair.run(secs(if is_busy { 10 } else { 3600 }));
+        if is_busy {
+            assert_eq!(transfer.pair.ends[0].state(here), DataChannelState::Closed);
+            continue;
+        }
+        transfer.set_link(true);
+        transfer.pair.ends[0].engine.restart_ice();
+        transfer.pair.negotiate(0).unwrap();
+        transfer.send_for(secs(1));
+        transfer.finish();
+    }
+}
+
 /// A NAT has another port for one end from now on, and knows nothing of the old one. That is noticed by the silence, after 750 ms; the first
 /// answer shows the new port, and what was on its way is sent again at once, whoever sends. Nothing waits for a timer that had grown meanwhile.
 #[test]

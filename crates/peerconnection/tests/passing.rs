@@ -47,6 +47,36 @@ fn a_low_buffered_amount_is_told_when_the_packets_are_built() {
     assert_eq!(told.filter(|event| low(event.clone())).count(), 1);
 }
 
+/// [6.2-13]: what SCTP carries beside the bytes of the application is no part of the amount: the announcement in front of them, and the byte
+/// that stands for an empty message (RFC 8831 §6.6).
+#[test]
+fn only_bytes_of_the_application_are_buffered() {
+    let (mut pair, [here, _]) = Pair::connected(1, link(), &DataChannelInit::default());
+    pair.run(Duration::from_secs(1));
+    let told = |engine: &mut Engine, now, id| {
+        let mut buf = Vec::new();
+        while engine.poll_transmit(now, &mut buf).is_some() {}
+        let low = |event: &Event| matches!(event, Event::Channel(it, ChannelEvent::BufferedAmountLow) if *it == id);
+        let told = std::iter::from_fn(|| engine.poll_task()).flatten();
+        told.filter(low).count()
+    };
+    let now = pair.now;
+    let engine = &mut pair.ends[0].engine;
+    engine.send(now, here, &"x".into()).unwrap();
+    assert_eq!(told(engine, now, here), 1);
+    engine.send(now, here, &"".into()).unwrap();
+    assert_eq!(engine.channel(here).unwrap().buffered_amount(), 0);
+    assert_eq!(told(engine, now, here), 0, "nothing was buffered");
+
+    let label = "a".repeat(500);
+    let init = DataChannelInit::default();
+    let named = engine.create_data_channel(now, &label, &init).unwrap();
+    engine.set_buffered_amount_low_threshold(named, 1000);
+    engine.send(now, named, &vec![0; 900].into()).unwrap();
+    assert_eq!(engine.channel(named).unwrap().buffered_amount(), 900);
+    assert_eq!(told(engine, now, named), 0, "it was below all the time");
+}
+
 /// RFC 9260 §8.4: an association that fails here ends the peer's channels, too.
 #[test]
 fn an_association_that_fails_tells_the_peer() {

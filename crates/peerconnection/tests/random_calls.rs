@@ -5,9 +5,13 @@
 
 mod pair;
 
-use std::{env, num::NonZero, thread, time::Duration};
+use std::{
+    env,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 
-use oxirtc_netsim::{Link, ms};
+use oxirtc_netsim::{Link, for_each_seed_at_once, ms};
 use oxirtc_peerconnection::{
     BundlePolicy, Configuration, DataChannelInit, DtxStatus, Error, ErrorKind, IceCandidateInit,
     IceServer, IceTransportPolicy, MediaKind, Message, OfferOptions, Priority,
@@ -597,19 +601,13 @@ const CHANNEL: &[ErrorKind] = &[
 ];
 
 /// Plays a seed: how many calls were refused, and whether a connection had a path.
-fn play(seed: u64) -> (u64, u64) {
-    println!("seed {seed}");
+fn play(seed: u64) -> (u64, bool) {
     let mut game = Calls::new(seed);
     for _ in 0..CALLS_OF_A_SEED {
         game.call();
     }
     let has_path = |it: &pair::End| it.engine.counters().round_trip.is_some();
-    let connected = game.pair.ends.iter().any(has_path);
-    (game.refused, u64::from(connected))
-}
-
-fn sum(one: (u64, u64), other: (u64, u64)) -> (u64, u64) {
-    (one.0 + other.0, one.1 + other.1)
+    (game.refused, game.pair.ends.iter().any(has_path))
 }
 
 /// [11.3-08] Nothing that an application or its signalling says ends in anything but a documented error.
@@ -621,17 +619,14 @@ fn calls_in_any_order_end_in_documented_errors() {
     } else {
         20_000
     };
-    let workers = thread::available_parallelism().map_or(1, NonZero::get) as u64;
-    let share = |worker| (worker..calls / CALLS_OF_A_SEED).step_by(workers as usize);
-    let (refused, connected) = thread::scope(|scope| {
-        let all: Vec<_> = (0..workers)
-            .map(|worker| scope.spawn(move || share(worker).map(play).fold((0, 0), sum)))
-            .collect();
-        let ended = all
-            .into_iter()
-            .map(|it| it.join().expect("it says what was wrong"));
-        ended.fold((0, 0), sum)
+    let [played, refused, connected] = [const { AtomicU64::new(0) }; 3];
+    for_each_seed_at_once(calls / CALLS_OF_A_SEED, |seed| {
+        let (these, has_path) = play(seed);
+        played.fetch_add(CALLS_OF_A_SEED, Ordering::Relaxed);
+        refused.fetch_add(these, Ordering::Relaxed);
+        connected.fetch_add(has_path.into(), Ordering::Relaxed);
     });
+    let [calls, refused, connected] = [played, refused, connected].map(AtomicU64::into_inner);
     println!("{calls} calls, {refused} of them refused; {connected} connections had a path");
     assert!(refused > calls / 10 && refused < calls, "{refused}");
 }

@@ -5,7 +5,7 @@ mod support;
 
 use std::collections::BTreeMap;
 
-use oxirtc_netsim::{Link, ms, percent};
+use oxirtc_netsim::{Link, for_each_seed, ms, percent};
 use oxirtc_rtp::{Carries, Event, Format, Protection, Rtp, Section, rtcp};
 
 use support::{AUDIO, Camera, Film as _, Pair, VIDEO, audio, encoding, frames, video};
@@ -46,14 +46,14 @@ fn pair(seed: u64, link: &Link) -> Pair {
 /// RFC 3711 §3.3.1: of media, of repairs and of parity.
 #[test]
 fn the_first_number_is_below_half() {
-    for seed in 0..24 {
+    for_each_seed(24, |seed| {
         let mut pair = pair(seed, &Link::new(0).delay(ms(10)).loss(percent(20)));
         let mut camera = Camera::new(0, 3000);
         pair.film(&mut camera, 1500);
         let firsts = firsts(&pair.ends[0].sent);
         assert!(firsts.keys().eq(&[1000, 1001, 1002]), "{firsts:?}");
         assert!(firsts.values().all(|it| *it < 0x8000), "{firsts:?}");
-    }
+    });
 }
 
 /// RFC 3550 §8.2: whichever of ours the peer uses, another takes its place, begins below half, and stays when the section is set again.

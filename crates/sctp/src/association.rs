@@ -388,7 +388,7 @@ impl Association {
         self.rx.inbox.is_from_before(stream)
     }
 
-    /// Bytes of a stream that were taken and are not in a packet yet.
+    /// Bytes of a stream that were taken and are not in a packet yet, but for [uncounted](crate::Room::uncounted) ones.
     pub fn buffered_amount(&self, stream: StreamId) -> usize {
         self.tx.queue.buffered(stream)
     }

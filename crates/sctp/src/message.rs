@@ -68,6 +68,7 @@ impl SendOptions {
             payload,
             ppid,
             ordered: self.ordered,
+            counts: true,
             limit,
         }
     }

@@ -13,6 +13,7 @@ pub struct Room<'a> {
     stream: StreamId,
     len: usize,
     buffered: usize,
+    counts: bool,
 }
 
 impl Room<'_> {
@@ -20,6 +21,16 @@ impl Room<'_> {
     #[inline]
     pub fn buffered_amount(&self) -> usize {
         self.buffered
+    }
+
+    /// The message is none of the application's bytes: it is no part of the buffered amount of its stream, and of what makes that low.
+    #[inline]
+    #[must_use]
+    pub fn uncounted(self) -> Self {
+        Self {
+            counts: false,
+            ..self
+        }
     }
 
     /// Takes the message that the room was asked for. Its payload is kept as it is and copied once, into packets.
@@ -43,7 +54,8 @@ impl Room<'_> {
         }
         let association = self.association;
         let partial = association.peer.forward_tsn;
-        let message = options.queued(now, ppid, payload, partial);
+        let mut message = options.queued(now, ppid, payload, partial);
+        message.counts = self.counts;
         association.tx.queue.push(self.stream, message);
         association.stats.messages_sent += 1;
         Ok(())
@@ -110,6 +122,7 @@ impl Association {
             stream,
             len,
             buffered,
+            counts: true,
         })
     }
 

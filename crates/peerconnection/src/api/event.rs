@@ -27,7 +27,8 @@ pub enum Event {
     /// Gathering of addresses has begun, or has ended (`icegatheringstatechange`).
     IceGatheringStateChange(IceGatheringState),
     /// `connectionstatechange`. `Failed` says that the peer is out of reach: only an ICE restart helps. What waits for the peer
-    /// [ends then](crate::api#waiting); channels and what is queued stay.
+    /// [ends then](crate::api#waiting); channels and what is queued stay, for half a minute where data is on
+    /// its way: then they are closed, and a new connection is to be made.
     ConnectionStateChange(PeerConnectionState),
     /// `datachannel`: the peer has opened a channel.
     DataChannel(DataChannel),

@@ -22,7 +22,8 @@
 //! - **`failed`** (no pair of addresses works, or the certificate is wrong) ends what waits for the peer with an `Aborted` error:
 //!   [`opened`](DataChannel::opened), [`closed`](DataChannel::closed), [`flush`](DataChannel::flush), a
 //!   [`send`](DataChannel::send) that waits for room, [`next_data_channel`](PeerConnection::next_data_channel). An ICE restart can
-//!   still bring the connection back, with all that was queued, so `recv` and `next_event` go on: who only receives learns of it
+//!   still bring the connection back, with all that was queued, so `recv` and `next_event` go on: for about half a minute where data is on its
+//!   way, as SCTP gives up by then and the channels are closed, else at any time. Who only receives learns of it
 //!   from [`Event::ConnectionStateChange`], or beside `recv`:
 //!
 //! ```

@@ -40,7 +40,13 @@ pub(super) fn check_io() -> Result<(), Error> {
 
 fn unless_it_lacks<T>(part: &str, make: impl FnOnce() -> T) -> io::Result<T> {
     let made = catch_unwind(AssertUnwindSafe(make));
-    made.map_err(|_| io::Error::other(format!("the tokio runtime has no {part} enabled")))
+    made.map_err(|_| {
+        let lacks = match Handle::try_current() {
+            Err(_) if part == "I/O" => "there is no tokio runtime".to_owned(),
+            _ => format!("the tokio runtime has no {part} enabled"),
+        };
+        io::Error::other(lacks)
+    })
 }
 
 fn invalid_state(error: io::Error) -> Error {

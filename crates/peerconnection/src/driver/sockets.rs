@@ -99,7 +99,8 @@ impl UdpSocket {
     ///
     /// # Errors
     ///
-    /// Those of the system: address taken, not available, not permitted.
+    /// Those of the system: address taken, not available, not permitted. An error as well outside of a tokio runtime that has I/O
+    /// enabled, of which tokio tells as [`Endpoint::bind`](crate::Endpoint::bind) says.
     pub fn bind(address: SocketAddr, buffer: usize) -> io::Result<Arc<dyn Socket>> {
         Self::bind_one(address, buffer, Sharing::None)
     }

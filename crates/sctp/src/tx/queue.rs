@@ -103,7 +103,9 @@ impl Queue {
         if outgoing.messages.is_empty() {
             self.scheduler.activate(stream, outgoing.position);
         }
-        outgoing.buffered.add(length);
+        if message.counts {
+            outgoing.buffered.add(length);
+        }
         outgoing.unacknowledged.add(length);
         outgoing.messages.push_back(message);
         self.buffered.add(length);
@@ -312,7 +314,7 @@ impl Queue {
             };
             outgoing.position = self.scheduler.end_turn(outgoing.weight, cost, more);
         }
-        if outgoing.left(length) {
+        if piece.counts && outgoing.left(length) {
             self.low.push_back(stream);
         }
         if outgoing.resetting && outgoing.messages.is_empty() {
@@ -380,7 +382,7 @@ impl Queue {
             self.begun.remove(&(begun.total, stream));
             self.begun_left.take(length);
         }
-        if outgoing.left(length) {
+        if message.counts && outgoing.left(length) {
             self.low.push_back(stream);
         }
         if outgoing.messages.is_empty() {
@@ -501,6 +503,7 @@ mod tests {
             payload: Bytes::from(vec![1; length]),
             ppid: 51,
             ordered: true,
+            counts: true,
             limit: Limit {
                 retransmissions: u16::MAX,
                 expires: None,
@@ -738,6 +741,27 @@ mod tests {
                 assert_eq!(queue.cut(100).unwrap().limit, Limit::NONE);
             }
         }
+    }
+
+    /// They are part of all other accounts.
+    #[test]
+    fn what_does_not_count_makes_nothing_low() {
+        let uncounted = |length| Queued {
+            counts: false,
+            ..message(length)
+        };
+        let mut queue = Queue::default();
+        queue.set_threshold(1, 100);
+        queue.push(1, uncounted(60));
+        queue.push(1, message(90));
+        queue.push(1, uncounted(60));
+        let amounts = (queue.buffered(1), queue.unacknowledged(1));
+        assert_eq!(amounts, (90, 210));
+        while queue.cut(40).is_some() {}
+        assert_eq!((queue.buffered(1), queue.is_empty()), (0, true));
+        queue.push(1, message(101));
+        queue.push(1, uncounted(60));
+        assert!(queue.cut(1).is_some() && queue.low == [1]);
     }
 
     #[test]

@@ -119,13 +119,7 @@ impl Data {
 
     /// The buffered amount has fallen to its threshold.
     pub(super) fn amount_low(&self, stream: u16, tasks: &mut Tasks) {
-        let id = self.by_stream(stream);
-        // An announcement is no data of the application's.
-        let has_sent = |id: &ChannelId| {
-            self.channel(*id)
-                .is_some_and(|it| it.stats().messages_sent > 0)
-        };
-        if let Some(id) = id.filter(has_sent) {
+        if let Some(id) = self.by_stream(stream) {
             tasks.push_one(Event::Channel(id, ChannelEvent::BufferedAmountLow));
         }
     }
@@ -139,11 +133,8 @@ impl Data {
     }
 
     fn buffered(&self, id: ChannelId, stream: u16) -> u64 {
-        let sent = self.channel(id).map_or(0, |it| it.stats().bytes_sent);
         let association = self.association_of(id);
-        let buffered = association.map_or(0, |it| it.buffered_amount(stream));
-        // An announcement stands in front of them, and is none of the application's bytes.
-        (buffered as u64).min(sent)
+        association.map_or(0, |it| it.buffered_amount(stream) as u64)
     }
 
     /// Bytes that the peer has not acknowledged.

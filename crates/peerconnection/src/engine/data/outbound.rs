@@ -41,6 +41,7 @@ impl Data {
         if room.buffered_amount() >= self.limits.send_buffer {
             return Err(SendError::Full);
         }
+        let room = if length == 0 { room.uncounted() } else { room };
         let outgoing = channel.send(convert::payload(message));
         pass(now, room, outgoing).map_err(not_taken)
     }
@@ -62,7 +63,9 @@ impl Data {
                 // When the association is closing, its end will close the channel.
                 room => {
                     let outgoing = self.session.poll_send();
-                    let pass = |room| outgoing.map_or(Ok(()), |it| pass(now, room, it));
+                    let pass = |room: sctp::Room<'_>| {
+                        outgoing.map_or(Ok(()), |it| pass(now, room.uncounted(), it))
+                    };
                     if let Err(error) = room.and_then(pass) {
                         log::debug!("{}: an announcement was not taken: {error}", self.label);
                     }

@@ -26,7 +26,13 @@ impl Queue {
         for (stream, outgoing) in &self.streams {
             let lengths = outgoing.messages.iter().map(|it| it.payload.len());
             let waits = lengths.sum::<usize>();
-            assert_eq!(outgoing.buffered.total(), waits, "what stream {stream} has");
+            let counted = outgoing.messages.iter().filter(|it| it.counts);
+            let counted = counted.map(|it| it.payload.len()).sum::<usize>();
+            assert_eq!(
+                outgoing.buffered.total(),
+                counted,
+                "what stream {stream} has"
+            );
             let sent = sent.remove(stream).unwrap_or_default();
             let all = outgoing.unacknowledged.total();
             assert_eq!(all, waits + sent, "what stream {stream} has and has sent");

@@ -35,6 +35,8 @@ pub(crate) struct Queued {
     pub(crate) payload: Bytes,
     pub(crate) ppid: u32,
     pub(crate) ordered: bool,
+    /// Its bytes are part of the buffered amount.
+    pub(crate) counts: bool,
     pub(crate) limit: Limit,
 }
 
