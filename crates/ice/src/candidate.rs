@@ -164,7 +164,11 @@ impl Path {
     }
 
     /// The same path written in the one way that comparisons expect.
+    #[inline]
     pub(crate) fn normalized(self) -> Self {
+        if self.local.is_ipv4() && self.remote.is_ipv4() {
+            return self;
+        }
         Self {
             local: normalized(self.local),
             remote: normalized(self.remote),

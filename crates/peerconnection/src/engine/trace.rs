@@ -24,10 +24,15 @@ pub(super) enum Direction {
 
 impl Trace {
     /// A packet as it is before it is encrypted, or after it was decrypted, on a line that text2pcap reads.
+    #[inline]
     pub(super) fn packet(self, now: Instant, direction: Direction, protocol: &str, packet: &[u8]) {
-        if !is_on() {
-            return;
+        if is_on() {
+            self.tell(now, direction, protocol, packet);
         }
+    }
+
+    #[cold]
+    fn tell(self, now: Instant, direction: Direction, protocol: &str, packet: &[u8]) {
         let letter = match direction {
             Direction::In => 'I',
             Direction::Out => 'O',
