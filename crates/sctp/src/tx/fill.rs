@@ -226,7 +226,9 @@ impl Sender {
     }
 
     fn fill_new(&mut self, filling: &mut Filling, buf: &mut Vec<u8>, stats: &mut Stats) {
+        let least = self.outstanding.size(1);
         while filling.chunks > 0
+            && filling.room.left(buf) >= least
             && let Some(next) = self.peek(filling.now, stats)
         {
             let size = next.left.min(self.full_payload());
