@@ -65,6 +65,8 @@ pub(super) struct TokioCarrier {
 
 impl TokioCarrier {
     pub(super) fn new(runtime: Handle, plan: Arc<Plan>, ways: Ways, tls: Tls) -> Self {
+        let armed = Some(clock::now() + AHEAD);
+        plan.change(|waits| waits.armed = armed);
         Self {
             runtime,
             room: plan.clone().into(),
@@ -77,7 +79,7 @@ impl TokioCarrier {
             changed: false,
             buffer: Vec::with_capacity(FIRST_BATCH),
             blocked: None,
-            armed: None,
+            armed,
             turns: false,
             attended: false,
             woken: false,
@@ -501,6 +503,9 @@ fn with_scope(address: IpAddr, scope: u32) -> SocketAddr {
     }
 }
 
+/// When the timer of a new connection fires, whatever it waits for: sooner than a first check is repeated, so that its verbs have nothing
+/// to tell its task.
+const AHEAD: Duration = Duration::from_millis(400);
 /// Bytes of the buffer that batches are built in, which grows with them: what connections are set up with fits.
 const FIRST_BATCH: usize = 4096;
 /// Payload that waits for a stream to have room is not due before it has; meanwhile the rest is looked at as often as this.
@@ -519,7 +524,7 @@ mod tests {
     use crate::{
         Configuration, DataChannelInit, IceCandidateInit, Message, PeerConnection,
         SessionDescription, Settings,
-        driver::{connection, interfaces::Networks, outgoing::Outgoing, ports::Ports},
+        driver::{connection, interfaces::Networks, outgoing::Outgoing, plan::Waits, ports::Ports},
     };
 
     fn settings() -> Settings {
@@ -594,6 +599,37 @@ mod tests {
             }
             assert!(put_off >= 3, "{put_off}");
         });
+    }
+
+    /// The task of a new connection wakes soon by itself: what its verbs make due later is not told.
+    #[tokio::test]
+    async fn a_new_connection_has_its_timer_set() {
+        let plan = Arc::<Plan>::default();
+        let names = LocalNames::new(Handle::current(), None);
+        let ways = Ways::own(names, Ports::of(&settings()));
+        let carrier = TokioCarrier::new(Handle::current(), plan.clone(), ways, Tls::default());
+        let (near, engine) = PeerConnection::with_carrier(
+            Configuration::default(),
+            settings(),
+            [1; 32],
+            clock::wall(),
+            carrier,
+        )
+        .unwrap();
+        near.create_data_channel("", DataChannelInit::default())
+            .unwrap();
+        near.set_local_description(None).await.unwrap();
+        let told = pin!(plan.told()).poll(&mut Context::from_waker(Waker::noop()));
+        assert!(told.is_pending());
+        let (due, soon) = engine.drive(|now, engine, carrier| {
+            carrier.attend();
+            (engine.poll_timeout(), carrier.armed.unwrap() <= now + AHEAD)
+        });
+        assert!(due.is_some() && soon);
+        assert_eq!(engine.look(|carrier| carrier.armed), due);
+        let mut waits = Waits::default();
+        plan.read(&mut waits);
+        assert_eq!(waits.armed, due);
     }
 
     fn without(mut description: SessionDescription, lines: &[&str]) -> SessionDescription {
