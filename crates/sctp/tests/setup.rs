@@ -120,12 +120,14 @@ fn an_answered_init_stands_for_ours() {
     let init = sent(first, now).remove(0);
     second.connect(now);
     second.handle_packet(now, &init);
+    let start = now;
     let answers = sent(second, now);
     assert_eq!(answers.len(), 1);
     assert_eq!(kinds(&answers[0]), [ChunkKind::INIT_ACK]);
-    for _ in 0..2 {
-        // The answer is lost, and so is what we say ourselves.
+    // The answer is lost, and so is what we say ourselves: that is said soon, and then as if it was the first that was said.
+    for at in [250, 1250, 3250] {
         now = second.poll_timeout().unwrap();
+        assert_eq!(now - start, ms(at));
         second.handle_timeout(now);
         let ours = sent(second, now);
         assert_eq!(ours.len(), 1);

@@ -332,8 +332,21 @@ pub(super) fn with_batch<R>(body: impl FnOnce(&mut Batch) -> R) -> R {
 
 /// Bytes of one buffer: GRO puts at most as much together as one UDP datagram could have.
 const BUFFER: usize = 65_536;
-/// Few, as GRO fills each: they stay in the cache.
-const BUFFERS: usize = if BATCH_SIZE < 8 { BATCH_SIZE } else { 8 };
+/// Few, as GRO fills each: they stay in the cache. One where a call receives one datagram, so that a batch is full whenever more may
+/// be there: elsewhere room that is left says that there was no more.
+const BUFFERS: usize = if !IN_BATCHES {
+    1
+} else if BATCH_SIZE < 8 {
+    BATCH_SIZE
+} else {
+    8
+};
+/// Whether `quinn-udp` asks the system for more than one datagram.
+const IN_BATCHES: bool = cfg!(any(
+    target_os = "linux",
+    target_os = "android",
+    target_os = "freebsd"
+));
 /// A batch of fewer bytes than this is none of a transfer.
 const BULK: usize = 4096;
 /// Bytes of receive and of send buffer asked for: a whole window of SCTP may come at once.

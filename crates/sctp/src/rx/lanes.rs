@@ -224,6 +224,10 @@ mod tests {
             vec![(2, Data::END), (3, 0)],
             vec![(2, Data::END), (1, Data::END)],
             vec![(3, 0), (2, Data::END)],
+            vec![(0, Data::BEGIN), (0, Data::BEGIN)],
+            vec![(5, 0), (5, 0)],
+            vec![(4, 0), (5, 0), (6, 0), (5, 0)],
+            vec![(2, 0), (5, Data::END), (2, 0)],
             vec![(u32::MAX, 0)],
         ] {
             let mut lanes = Lanes::new(100);

@@ -145,6 +145,10 @@ impl Reassembly {
     /// Takes a chunk with this number in place of its TSN.
     pub(crate) fn insert_at(&mut self, at: Seq, data: &Data<'_>) -> Outcome {
         let (begin, end) = (data.has(Data::BEGIN), data.has(Data::END));
+        // TSNs that have come are told apart before; the numbers of one message's pieces are the peer's word.
+        if self.passed.is_none() && self.has(at) {
+            return Outcome::Contradiction;
+        }
         let left = self.left(at, begin);
         if data.is_whole() {
             return self.whole(data);
@@ -216,6 +220,12 @@ impl Reassembly {
         run.last = at;
         self.cost.add(run.cost() - before);
         true
+    }
+
+    /// Whether a chunk with this number is here.
+    fn has(&self, at: Seq) -> bool {
+        let before = self.runs.range(..=at).next_back();
+        before.is_some_and(|(_, run)| run.last >= at)
     }
 
     /// The run that goes on with this number. One that should, but cannot, will never be complete.
