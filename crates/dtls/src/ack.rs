@@ -53,10 +53,6 @@ impl Acks {
         self.urgent |= self.at.is_some_and(|at| at <= now);
     }
 
-    pub(crate) fn is_urgent(&self) -> bool {
-        self.urgent
-    }
-
     /// Appends the record, in the newest epoch, if it is due.
     pub(crate) fn poll_transmit(
         &mut self,

@@ -39,16 +39,11 @@ impl Association {
         let timeout = self.tx.recovery.rtt.timeout();
         self.setup.timeout = Some(timeout);
         self.setup.attempts = 0;
-        self.setup.held = false;
         self.control.setup = true;
         self.timers.set(Timer::Setup, now + timeout);
     }
 
     pub(crate) fn handle_setup_timeout(&mut self, now: Instant) {
-        if self.setup.held {
-            self.restart_setup(now);
-            return;
-        }
         self.setup.attempts += 1;
         // What went along with the last COOKIE ECHO goes along with the next.
         self.tx.send_again(now, &mut self.stats);
@@ -198,14 +193,6 @@ impl Association {
         let sealed = self.setup.key.seal(&cookie);
         let parameters = self.our_parameters(Some(&sealed), &offer.unrecognized);
         let answer = self.our_init(local_tag, local_tsn, &parameters);
-        let is_first = self.state == State::CookieWait && self.setup.attempts == 0;
-        if is_first && std::mem::take(&mut self.control.setup) {
-            // §5.2.1: the answer says all that our INIT would; that goes when the peer's cookie does not come soon. With one packet
-            // where there were two, a lost one would cost the whole timeout.
-            self.setup.held = true;
-            let timeout = self.tx.recovery.rtt.timeout();
-            self.timers.set(Timer::Setup, now + timeout / HELD);
-        }
         self.control
             .reply(init.tag, |buf| answer.write(ChunkKind::INIT_ACK, buf));
         true
@@ -462,8 +449,6 @@ pub(crate) fn is_usable(init: &Init<'_>) -> bool {
 
 /// Max.Init.Retransmits of RFC 9260 §16, in force without consent.
 const MAX_INIT_RETRANSMISSIONS: u32 = 8;
-/// What part of the timeout an INIT waits that may be needless: more than most round trips.
-const HELD: u32 = 4;
 const MIN_WINDOW: u32 = 1500;
 /// Headers around a cookie.
 const SETUP_OVERHEAD: usize = 16;

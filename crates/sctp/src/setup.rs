@@ -15,8 +15,6 @@ pub(crate) struct Setup {
     pub(crate) cookie: Vec<u8>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) attempts: u32,
-    /// Our first INIT waits whether the answer to the peer's makes it needless.
-    pub(crate) held: bool,
     pub(crate) lifetime: Duration,
 }
 
@@ -27,7 +25,6 @@ impl Setup {
             cookie: Vec::new(),
             timeout: None,
             attempts: 0,
-            held: false,
             lifetime: config.timing.cookie_lifetime,
         }
     }

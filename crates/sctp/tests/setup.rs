@@ -102,45 +102,6 @@ fn both_sides_connect_whatever_is_lost() {
     });
 }
 
-/// RFC 9260 §5.2.1: the answer to the peer's INIT says what ours would have said, which goes only when nothing comes of it.
-#[test]
-fn an_answered_init_stands_for_ours() {
-    let mut pair = perfect(1);
-    let mut now = pair.now;
-    let sent = |side: &mut support::Side, now| {
-        let mut sent = Vec::new();
-        let mut buf = Vec::new();
-        while side.poll_transmit(now, 1200, &mut buf) {
-            sent.push(std::mem::take(&mut buf));
-        }
-        sent
-    };
-    let [first, second] = &mut pair.ends;
-    first.connect(now);
-    let init = sent(first, now).remove(0);
-    second.connect(now);
-    second.handle_packet(now, &init);
-    let start = now;
-    let answers = sent(second, now);
-    assert_eq!(answers.len(), 1);
-    assert_eq!(kinds(&answers[0]), [ChunkKind::INIT_ACK]);
-    // The answer is lost, and so is what we say ourselves: that is said soon, and then as if it was the first that was said.
-    for at in [250, 1250, 3250] {
-        now = second.poll_timeout().unwrap();
-        assert_eq!(now - start, ms(at));
-        second.handle_timeout(now);
-        let ours = sent(second, now);
-        assert_eq!(ours.len(), 1);
-        assert_eq!(kinds(&ours[0]), [ChunkKind::INIT]);
-    }
-    second.handle_packet(now, &init);
-    first.handle_packet(now, &sent(second, now)[0]);
-    second.handle_packet(now, &sent(first, now)[0]);
-    first.handle_packet(now, &sent(second, now)[0]);
-    assert_eq!(first.state(), State::Established);
-    assert_eq!(second.state(), State::Established);
-}
-
 #[test]
 fn the_smaller_number_of_streams_counts() {
     let (a, b) = (

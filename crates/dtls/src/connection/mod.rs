@@ -350,12 +350,6 @@ impl Connection {
         false
     }
 
-    /// Whether an acknowledgement (RFC 9147 §7) is to be sent, and nothing of the handshake before it: what is
-    /// [sealed](Self::seal) may as well go first.
-    pub fn is_acknowledging(&self) -> bool {
-        self.state == State::Connected && self.acks.is_urgent() && !self.outgoing.is_unsent()
-    }
-
     /// The datagrams of the handshake's flight that is under way, and a number that changes whenever they
     /// do. Whoever carries DTLS in another protocol may send one of them again, byte by byte: to the peer
     /// it is a replay.

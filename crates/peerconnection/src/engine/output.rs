@@ -31,8 +31,6 @@ struct Source<'a> {
     trace: Trace,
     /// How the datagram that was built last is to be marked.
     dscp: u8,
-    /// The next datagram is one of payload where there is any.
-    payload_first: bool,
 }
 
 impl Engine {
@@ -167,7 +165,6 @@ impl Engine {
             counters,
             trace,
             dscp: 0,
-            payload_first: false,
         };
         for index in 0..self.transports.len() {
             let transport = self.transports.at(index)?;
@@ -221,7 +218,6 @@ impl Engine {
             counters,
             trace,
             dscp: 0,
-            payload_first: false,
         };
         for transport in self.transports.iter_mut() {
             let Some(way) = transport.payload_way(now) else {
@@ -327,11 +323,7 @@ impl Source<'_> {
         } else {
             // What a relay writes around data does not shorten it: it was cut before anybody knew.
             let room = DATA_MTU.max(MTU + way.headroom + way.tailroom);
-            // The last datagram of a batch may be shorter: an acknowledgement goes behind payload, and with it.
-            self.payload_first = transport.dtls.is_acknowledging();
-            let first = self.poll(transport, now, (&way, room), buf);
-            self.payload_first = false;
-            if !first {
+            if !self.poll(transport, now, (&way, room), buf) {
                 return None;
             }
         }
@@ -399,19 +391,16 @@ impl Source<'_> {
         };
         buf.resize(start + way.headroom, 0);
         let other = room.min(MTU);
-        let built =
-            if self.payload_first && self.build_payload(transport, now, room, around, buf)? {
-                true
-            } else if transport.poll_dtls(now, other, buf) {
-                self.dscp = self.dscp_of_control(transport);
-                true
-            } else if build_reports(transport, now, other, buf)? {
-                let marks = transport.marks.as_deref();
-                self.dscp = marks.map_or(0, Marks::of_reports);
-                true
-            } else {
-                self.build_payload(transport, now, room, around, buf)?
-            };
+        let built = if transport.poll_dtls(now, other, buf) {
+            self.dscp = self.dscp_of_control(transport);
+            true
+        } else if build_reports(transport, now, other, buf)? {
+            let marks = transport.marks.as_deref();
+            self.dscp = marks.map_or(0, Marks::of_reports);
+            true
+        } else {
+            self.build_payload(transport, now, room, around, buf)?
+        };
         if built {
             let wrapped = transport.ice.wrap(now, way, buf, start);
             wrapped.map_err(|_| Unbuildable)?;
