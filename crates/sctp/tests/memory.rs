@@ -26,7 +26,7 @@ const CHUNKS: u32 = 70_000;
 /// One packet of an attack, by its number.
 type Attack = fn(&mut Victim, u32);
 
-/// Whatever a peer sends, an association with a window of 256 KiB or more, whose messages are a quarter of that at most, holds twice the
+/// Whatever a peer sends, an association with a window of 1 MiB or more, whose messages are a quarter of that at most, holds twice the
 /// window and 256 KiB, which the numbers of its streams take. The only test of this file, as the allocator counts for all.
 /// Known failure 32.
 #[test]
