@@ -51,6 +51,11 @@ pub(crate) struct KeptSack {
 }
 
 impl KeptSack {
+    /// How many bytes of it are kept.
+    pub(crate) fn len(&self) -> usize {
+        self.gaps.len() + self.duplicates.len()
+    }
+
     pub(crate) fn get(&self) -> Sack<'_> {
         Sack {
             cumulative: self.cumulative,

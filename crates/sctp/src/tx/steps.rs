@@ -3,7 +3,7 @@
 //! While something is left, no verdict is spoken, no timer of the sender's is served and no data leaves: what follows is as if all
 //! had been taken at once.
 
-use std::time::Instant;
+use std::{collections::VecDeque, time::Instant};
 
 use super::{
     Progress, Sender, effort,
@@ -146,7 +146,7 @@ impl Sender {
     }
 
     /// Takes note of a SACK that can be about what was sent. What follows from it waits for `judge`. It has its turn behind those that
-    /// wait; when there are many, it takes the place of the last of them, as it says what that one says.
+    /// wait; when that is much, it takes the place of the last of them, as it says what those say.
     pub(crate) fn handle_sack(&mut self, now: Instant, sack: &Sack<'_>) -> Progress {
         let mut place = Place {
             at: now,
@@ -160,11 +160,15 @@ impl Sender {
             let any = place.moved || self.batch.bytes > before;
             return Progress { any };
         }
-        if self.waiting.len() >= MAX_WAITING {
-            let begun = |it: &mut Waiting| !it.place.begun;
-            self.waiting.pop_back_if(begun);
-        }
         let sack = sack.keep();
+        let held = |waiting: &VecDeque<Waiting>| -> usize {
+            let lengths = waiting.iter().map(|it| it.sack.len());
+            lengths.sum::<usize>() + sack.len()
+        };
+        let not_begun = |it: &mut Waiting| !it.place.begun;
+        while (self.waiting.len() >= MAX_WAITING || held(&self.waiting) > MAX_HELD)
+            && self.waiting.pop_back_if(not_begun).is_some()
+        {}
         self.since = Some(now);
         self.waiting.push_back(Waiting { sack, place });
         Progress { any: true }
@@ -217,3 +221,5 @@ impl Sender {
 
 /// So many SACKs wait at most.
 const MAX_WAITING: usize = 16;
+/// And so many bytes of theirs, beyond which one waits behind another that has been begun.
+const MAX_HELD: usize = 16 << 10;
