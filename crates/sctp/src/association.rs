@@ -311,7 +311,7 @@ impl Association {
         if beginning.is_some() {
             return beginning;
         }
-        if let Some(stream) = self.rx.inbox.announce.pop_front() {
+        if let Some(stream) = self.rx.inbox.next_readable() {
             return Some(Event::Readable { stream });
         }
         self.events.pop()

@@ -242,6 +242,9 @@ impl Association {
     }
 
     fn perform_outgoing_reset(&mut self, sequence: u32, last: Tsn, list: &[u8]) -> ResetResult {
+        if list.len() > MAX_LIST {
+            return ResetResult::DENIED;
+        }
         let streams = StreamSet::parse(list);
         if streams.highest().is_some_and(|it| it >= self.peer.inbound) {
             return ResetResult::WRONG_SSN;
@@ -354,5 +357,7 @@ impl Association {
     }
 }
 
+/// The list of a request is kept for a while, so there is a longest one: a record of DTLS has room for.
+const MAX_LIST: usize = 16 << 10;
 /// Headers of packet, chunk and request.
 const REQUEST_OVERHEAD: usize = 12 + 4 + 16 + 4;

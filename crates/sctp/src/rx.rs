@@ -198,7 +198,9 @@ impl Receiver {
             }
             self.window.note(length, if single { cost } else { length });
             if !single {
-                self.lanes.expect_at_most(limit - self.used() - cost);
+                let room = limit - self.used() - cost;
+                self.lanes.expect_at_most(room);
+                self.reassembly.expect_at_most(room);
             }
             let outcome = match lane {
                 Some((mid, fsn)) if !single => self.lanes.insert(data, mid, fsn),
@@ -244,7 +246,8 @@ impl Receiver {
     ) -> bool {
         self.acknowledgement = Acknowledgement::Now;
         let ahead = point.distance(self.tracker.cumulative());
-        if self.skips.len() > MAX_SKIPS {
+        let count = messages.size_hint().1.unwrap_or(usize::MAX);
+        if self.skips.len() > MAX_SKIPS || count > MAX_FORWARDED {
             // It comes again, as it is not acknowledged.
             return false;
         }
@@ -254,6 +257,7 @@ impl Receiver {
         }
         self.reassembly.forward(point);
         self.reassembly.cumulative_moved(self.tracker.cumulative());
+        self.skips.reserve_exact(count);
         self.skips.extend(messages);
         true
     }
@@ -473,9 +477,10 @@ impl Window {
 
 /// Over how much memory the ratio of payload to cost is taken.
 const RATIO_SPAN: usize = 64 << 10;
-/// What may be held beside what counts: 40 KiB of room in lists of streams, as much of a long FORWARD TSN, 10 KiB of TSNs and of pages of
-/// numbers, and what is reserved with the last piece.
-const BESIDE: usize = 112 << 10;
+/// What may be held beside what counts, in KiB: 40 of room in lists of streams, 51 of what one FORWARD TSN names behind another, 24 of
+/// streams that are reset or were, 12 of TSNs and of the table of numbers, 8 that are reserved with the last piece, and as much of
+/// answers that wait.
+const BESIDE: usize = 144 << 10;
 /// What takes more memory is not counted.
 const MAX_CHECKED: usize = 64 << 10;
 /// How many streams and messages a step may touch.
@@ -484,3 +489,5 @@ const SWEEP_STEP: usize = 32;
 const SKIP_COST: usize = 4;
 /// With more of them waiting no further FORWARD TSN is taken.
 const MAX_SKIPS: usize = 256;
+/// One that names more is not taken: more than a record of DTLS has room for.
+const MAX_FORWARDED: usize = 4096;

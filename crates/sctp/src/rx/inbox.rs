@@ -23,8 +23,8 @@ pub(crate) struct Inbox {
     cost: Account,
     /// For how many items there is room in `streams`.
     room: Account,
-    /// Streams to announce as readable.
-    pub(crate) announce: VecDeque<StreamId>,
+    /// Streams to announce as readable, each once.
+    announce: VecDeque<StreamId>,
 }
 
 /// A message's number in its stream, as its chunk has it.
@@ -40,8 +40,10 @@ struct Incoming {
     ready: blocks::Queue<Item>,
     /// How many of its messages wait for their turn. They keep the entry, so that all of them can be handed out at once and cost no more.
     waiting: u32,
-    /// `Readable` was said, and `read` has not returned `None` since.
+    /// `Readable` was said or is about to be, and `read` has not returned `None` since.
     announced: bool,
+    /// It stands among those to announce, and so keeps its entry.
+    listed: bool,
 }
 
 #[derive(Debug)]
@@ -147,10 +149,30 @@ impl Inbox {
         self.readable.add(1);
         let incoming = self.incoming(stream);
         let more = incoming.ready.push_back(Item::Message(message));
-        if !std::mem::replace(&mut incoming.announced, true) {
+        let is_news = !std::mem::replace(&mut incoming.announced, true);
+        if is_news && !std::mem::replace(&mut incoming.listed, true) {
             self.announce.push_back(stream);
         }
         self.room.add(more);
+    }
+
+    /// The next stream that has become readable.
+    pub(crate) fn next_readable(&mut self) -> Option<StreamId> {
+        while let Some(stream) = self.announce.pop_front() {
+            if self.announce.capacity() > 4 * self.announce.len() + SPARE {
+                self.announce.shrink_to_fit();
+            }
+            let Some(incoming) = self.streams.get_mut(&stream) else {
+                continue;
+            };
+            incoming.listed = false;
+            if incoming.announced {
+                return Some(stream);
+            }
+            // It has been read meanwhile.
+            self.forget_if_empty(stream);
+        }
+        None
     }
 
     /// Hands out what is due. False if `budget`, which it takes from, did not suffice.
@@ -301,7 +323,7 @@ impl Inbox {
                 if incoming.ready.is_empty() {
                     incoming.announced = false;
                     self.forget_if_empty(stream);
-                } else {
+                } else if !std::mem::replace(&mut incoming.listed, true) {
                     // What follows belongs to the stream's next life, and is announced anew.
                     self.announce.push_back(stream);
                 }
@@ -392,7 +414,8 @@ impl Inbox {
     }
 
     fn forget_if_empty(&mut self, stream: StreamId) {
-        let empty = |s: &Incoming| s.ready.is_empty() && s.waiting == 0 && !s.announced;
+        let needless = |it: &Incoming| !it.announced && !it.listed;
+        let empty = |it: &Incoming| it.ready.is_empty() && it.waiting == 0 && needless(it);
         if self.streams.get(&stream).is_some_and(empty)
             && let Some(incoming) = self.streams.remove(&stream)
         {
@@ -489,137 +512,4 @@ const MESSAGE_COST: usize = 128;
 const STREAM_COST: usize = 384;
 
 #[cfg(test)]
-mod tests {
-    use bytes::Bytes;
-
-    use super::*;
-
-    fn put(inbox: &mut Inbox, stream: StreamId, ssn: u16, ordered: bool) {
-        let completed = Completed {
-            stream,
-            ssn: Ssn(ssn),
-            ppid: u32::from(ssn),
-            ordered,
-            payload: Payload::Whole(Bytes::from_static(b"x")),
-        };
-        inbox.deliver(completed, Number::Ssn(Ssn(ssn)));
-    }
-
-    fn read_all(inbox: &mut Inbox, stream: StreamId) -> Vec<u32> {
-        let messages = std::iter::from_fn(|| inbox.read(stream, None));
-        let messages = messages.map(|m| m.ppid).collect();
-        inbox.rearm(stream);
-        messages
-    }
-
-    #[test]
-    fn rearming_announces_what_comes_next_and_passes_over_a_reset() {
-        let mut inbox = Inbox::default();
-        let came = |inbox: &mut Inbox, ssn| put(inbox, 1, ssn, true);
-        came(&mut inbox, 0);
-        assert_eq!(inbox.announce.pop_front(), Some(1));
-        inbox.rearm(1);
-        assert!(inbox.peek(1).is_some(), "what is there is not passed over");
-        inbox.read(1, None);
-        came(&mut inbox, 1);
-        assert_eq!(inbox.announce.pop_front(), None, "it was announced already");
-        inbox.read(1, None);
-        inbox.rearm(1);
-        came(&mut inbox, 2);
-        assert_eq!(inbox.announce.pop_front(), Some(1));
-        assert!(inbox.reset(1, &mut 10));
-        came(&mut inbox, 0);
-        inbox.read(1, None);
-        assert_eq!(inbox.peek(1), None, "the next life waits");
-        inbox.rearm(1);
-        assert_eq!(inbox.announce.pop_front(), Some(1));
-        assert!(inbox.peek(1).is_some());
-    }
-
-    #[test]
-    fn order_is_kept_a_stream_and_unordered_goes_first() {
-        let mut inbox = Inbox::default();
-        put(&mut inbox, 1, 2, true);
-        put(&mut inbox, 1, 1, true);
-        put(&mut inbox, 2, 0, true);
-        put(&mut inbox, 1, 77, false);
-        assert_eq!(inbox.announce, [2, 1]);
-        assert_eq!(read_all(&mut inbox, 1), [77]);
-        put(&mut inbox, 1, 0, true);
-        assert_eq!(read_all(&mut inbox, 1), [0, 1, 2]);
-        assert_eq!(read_all(&mut inbox, 2), [0]);
-        assert_eq!((inbox.cost(), inbox.streams.len()), (0, 0));
-        put(&mut inbox, 1, 1, true);
-        assert_eq!(inbox.cost(), 0, "an old number is dropped");
-    }
-
-    #[test]
-    fn skipping_hands_out_what_came() {
-        let mut inbox = Inbox::default();
-        put(&mut inbox, 1, 2, true);
-        put(&mut inbox, 1, 5, true);
-        put(&mut inbox, 1, 6, true);
-        inbox.skip(1, Number::Ssn(Ssn(4)));
-        assert_eq!(read_all(&mut inbox, 1), [2, 5, 6]);
-        inbox.skip(1, Number::Ssn(Ssn(3)));
-        put(&mut inbox, 1, 7, true);
-        assert_eq!(read_all(&mut inbox, 1), [7]);
-    }
-
-    #[test]
-    fn a_reset_divides_what_is_read() {
-        let mut inbox = Inbox::default();
-        put(&mut inbox, 1, 0, true);
-        assert!(inbox.reset(1, &mut 10));
-        put(&mut inbox, 1, 0, true);
-        put(&mut inbox, 1, 1, true);
-        assert_eq!(std::mem::take(&mut inbox.announce), [1]);
-        assert_eq!(read_all(&mut inbox, 1), [0]);
-        assert_eq!(inbox.announce, [1]);
-        assert_eq!(read_all(&mut inbox, 1), [0, 1]);
-        assert_eq!(inbox.cost(), 0);
-        // What waits for others is of the old life, and goes with it.
-        put(&mut inbox, 1, 5, true);
-        assert!(inbox.cost() > 0 && inbox.reset(1, &mut 10));
-        assert_eq!(read_all(&mut inbox, 1), []);
-        assert_eq!(inbox.cost(), 0);
-    }
-
-    /// An ordered message out of turn costs a search, wherever it stands.
-    #[test]
-    #[expect(clippy::disallowed_methods, reason = "it is the clock that counts")]
-    fn a_message_out_of_turn_costs_a_search() {
-        crate::cost::stays("a message out of turn", 3000, |state| {
-            let mut inbox = Inbox::default();
-            let late = 200;
-            for ssn in (1..state as u16).filter(|ssn| *ssn < 500 || *ssn >= 500 + late) {
-                put(&mut inbox, 1, ssn, true);
-            }
-            let start = std::time::Instant::now();
-            for ssn in (500..500 + late).rev() {
-                put(&mut inbox, 1, ssn, true);
-            }
-            (std::time::Instant::now() - start, late.into())
-        });
-    }
-
-    /// A step of a reset takes from its budget, and goes on where it was.
-    #[test]
-    fn a_reset_goes_on_where_it_was() {
-        let mut inbox = Inbox::default();
-        for stream in 0..100 {
-            put(&mut inbox, stream, 0, true);
-            put(&mut inbox, stream, 2, true);
-        }
-        let (mut from, mut steps) = (0, 0);
-        while !inbox.reset_all(&mut from, &mut 64) {
-            steps += 1;
-            assert!(steps < 20);
-        }
-        assert!(steps >= 3, "{steps}");
-        assert!(inbox.waiting.is_empty());
-        assert_eq!(read_all(&mut inbox, 99), [0]);
-        put(&mut inbox, 99, 0, true);
-        assert_eq!(read_all(&mut inbox, 99), [0]);
-    }
-}
+mod tests;

@@ -94,6 +94,10 @@ impl Lanes {
             self.cost.add(lane.pieces.cost() - before);
             return Outcome::Stored;
         }
+        // TSNs that have come are told apart before; the numbers of pieces are the peer's word.
+        if lane.pieces.has(at) {
+            return Outcome::Contradiction;
+        }
         let outcome = lane.pieces.insert_at(at, data);
         self.cost.add(lane.pieces.cost());
         self.cost.take(before);

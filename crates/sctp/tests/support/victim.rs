@@ -138,6 +138,29 @@ impl Victim {
         self.put(|buf| data.write(buf));
     }
 
+    /// A part of a message of whichever kind the peer speaks, by its number among the message's.
+    pub(crate) fn part(
+        &mut self,
+        offset: u32,
+        flags: u8,
+        (stream, message): (u16, u16),
+        number: u32,
+        payload: &[u8],
+    ) {
+        if !self.interleaving {
+            return self.data(offset, flags, (stream, message), payload);
+        }
+        let data = IData {
+            flags,
+            tsn: self.tsn.advanced(offset),
+            stream,
+            mid: Mid(message.into()),
+            ppid_or_fsn: number,
+            payload,
+        };
+        self.put(|buf| data.write(buf));
+    }
+
     /// A message in one chunk, by its number, of whichever kind the peer speaks.
     pub(crate) fn whole(
         &mut self,
