@@ -1,0 +1,234 @@
+//! Pieces of messages.
+
+use oxirtc_sctp::{
+    Mid, Tsn,
+    packet::{Data, IData, IForwardTsn},
+};
+
+use crate::{
+    Attack, TINY, data, list, reset,
+    victim::{Victim, WHOLE},
+};
+
+pub(crate) fn attacks() -> Vec<Attack> {
+    let mut all = beyond_gaps();
+    all.extend(without_beginning());
+    all.extend(interleaved());
+    all
+}
+
+fn beyond_gaps() -> Vec<Attack> {
+    vec![
+        Attack::beside(
+            "pieces of one byte, each beyond a gap, the last first",
+            90,
+            |v, state| {
+                for offset in 0..state as u32 {
+                    v.data(60_000 - 2 * offset, 0, (1, 0), b"x");
+                }
+            },
+            |v, buf, number| {
+                for chunk in 0..TINY {
+                    let offset = 30_000 - 2 * (number * TINY + chunk);
+                    data(buf, v.tsn.advanced(offset), 0, (1, 0), b"x");
+                }
+            },
+        ),
+        Attack::beside(
+            "pieces that join runs in the middle",
+            90,
+            |v, state| {
+                for offset in 0..state as u32 {
+                    v.data(10 + 2 * offset, 0, (1, 0), b"x");
+                }
+            },
+            |v, buf, number| {
+                for chunk in 0..TINY {
+                    let offset = 11 + 2 * (number * 31 + chunk * 7 % TINY);
+                    data(buf, v.tsn.advanced(offset), 0, (1, 0), b"x");
+                }
+            },
+        ),
+    ]
+}
+
+/// Pieces of messages that can never be whole.
+fn without_beginning() -> Vec<Attack> {
+    vec![
+        Attack::beside(
+            "ends without a beginning between others",
+            1200,
+            |v, state| {
+                let half = state as u32 / 2;
+                for offset in (1..half).chain(30_000..30_000 + half) {
+                    v.data(offset, Data::END, (1, 0), b"x");
+                }
+            },
+            |v, buf, number| {
+                for chunk in 0..TINY {
+                    let offset = 29_999 - (number * TINY + chunk);
+                    data(buf, v.tsn.advanced(offset), Data::END, (1, 0), b"x");
+                }
+            },
+        ),
+        Attack::beside(
+            "the chunk before many ends without a beginning",
+            1600,
+            |v, state| {
+                for offset in 1..state as u32 {
+                    v.data(offset, Data::END, (1, 0), b"x");
+                }
+            },
+            |v, buf, _| data(buf, v.tsn, WHOLE, (2, 0), b"x"),
+        )
+        .once(),
+        Attack::beside(
+            "the chunk before a message of many parts without a beginning",
+            1600,
+            |v, state| {
+                parts(v, 1, state as u32);
+            },
+            |v, buf, _| data(buf, v.tsn, WHOLE, (2, 0), b"x"),
+        )
+        .once(),
+        Attack::beside(
+            "a beginning behind a message of many parts without an end",
+            1600,
+            |v, state| {
+                parts(v, 1, state as u32);
+                v.data(0, Data::BEGIN, (1, 0), b"x");
+            },
+            |v, buf, _| {
+                // Whichever it is, one stands behind the last part.
+                for state in [1600, 16_000] {
+                    let behind = v.tsn.advanced(1 + state);
+                    data(buf, behind, Data::BEGIN, (1, 1), b"x");
+                }
+            },
+        )
+        .once(),
+    ]
+}
+
+/// So many pieces of one byte from an offset on, each a part by itself as they come in the wrong order.
+fn parts(victim: &mut Victim, from: u32, count: u32) {
+    for offset in (from..from + count).rev() {
+        victim.data(offset, 0, (1, 0), b"x");
+    }
+}
+
+fn interleaved() -> Vec<Attack> {
+    let all = [
+        Attack::beside(
+            "pieces of as many messages, I-DATA",
+            300,
+            lanes,
+            |v, buf, number| {
+                for chunk in 0..SHORT {
+                    let message = 5000 + number * SHORT + chunk;
+                    piece(buf, v.tsn.advanced(message), (1, message), 7);
+                }
+            },
+        ),
+        Attack::beside(
+            "pieces of one message, the last first, I-DATA",
+            300,
+            lanes,
+            |v, buf, number| {
+                for chunk in 0..SHORT {
+                    let fsn = 30_000 - 2 * (number * SHORT + chunk);
+                    piece(buf, v.tsn.advanced(30_000 + fsn), (1, 70_000), fsn);
+                }
+            },
+        ),
+        Attack {
+            steps: true,
+            ..Attack::beside(
+                "I-FORWARD-TSN over many messages",
+                450,
+                lanes,
+                |v, buf, number| {
+                    let tsn = v.tsn.advanced(20_000 + number);
+                    let messages = (0..130u16).map(|it| (it, false, Mid(number)));
+                    IForwardTsn::write(buf, tsn, messages);
+                },
+            )
+        },
+        Attack::beside(
+            "streams with pieces reset, I-DATA",
+            450,
+            lanes,
+            |v, buf, number| {
+                let first = v.tsn.0.wrapping_sub(1);
+                reset(buf, first.wrapping_add(number), v.tsn, &list());
+            },
+        ),
+    ];
+    let all = all.into_iter().chain(given_up());
+    let interleaving = |attack| Attack {
+        victim: Victim::interleaving,
+        ..attack
+    };
+    all.map(interleaving).collect()
+}
+
+fn given_up() -> [Attack; 2] {
+    [
+        Attack::beside(
+            "the messages of one stream given up, I-FORWARD-TSN",
+            400,
+            |v, state| {
+                for message in 0..state as u32 {
+                    let tsn = v.tsn.advanced(message);
+                    v.put(|buf| piece(buf, tsn, (1, message), 7));
+                }
+            },
+            |v, buf, _| {
+                let messages = std::iter::once((1, false, Mid(60_000)));
+                IForwardTsn::write(buf, v.tsn.advanced(50_000), messages);
+            },
+        )
+        .once(),
+        Attack::beside(
+            "a message of many pieces given up, I-FORWARD-TSN",
+            1600,
+            |v, state| {
+                for fsn in 1..state as u32 {
+                    let tsn = v.tsn.advanced(fsn);
+                    v.put(|buf| piece(buf, tsn, (1, 0), 2 * fsn));
+                }
+            },
+            |v, buf, _| {
+                let messages = std::iter::once((1, false, Mid(0)));
+                IForwardTsn::write(buf, v.tsn.advanced(50_000), messages);
+            },
+        )
+        .once(),
+    ]
+}
+
+/// Pieces of I-DATA, as many as fit a packet.
+const SHORT: u32 = 46;
+
+/// One piece of each of so many messages, none of which is ever whole, spread over streams.
+pub(crate) fn lanes(victim: &mut Victim, state: usize) {
+    for message in 0..state as u32 {
+        let (tsn, place) = (
+            victim.tsn.advanced(message),
+            (message as u16 % 130, message / 130),
+        );
+        victim.put(|buf| piece(buf, tsn, place, 7));
+    }
+}
+
+pub(crate) fn piece(buf: &mut Vec<u8>, tsn: Tsn, (stream, message): (u16, u32), fsn: u32) {
+    IData {
+        flags: 0,
+        tsn,
+        stream,
+        mid: Mid(message),
+        ppid_or_fsn: fsn,
+        payload: b"x",
+    }
+    .write(buf);
+}
