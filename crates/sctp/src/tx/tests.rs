@@ -11,6 +11,7 @@ mod probes;
 mod skip;
 mod steps;
 mod timeouts;
+mod twins;
 mod windows;
 
 use super::*;
