@@ -61,6 +61,8 @@ fn memory_stays_bounded() {
     for window in [WINDOW / 4, WINDOW, 4 * WINDOW] {
         what_does_not_count_is_little(Victim::new, window);
         what_does_not_count_is_little(Victim::interleaving, window);
+        what_is_freed_counts_to_the_last(Victim::new, window);
+        what_is_freed_counts_to_the_last(Victim::interleaving, window);
     }
     lists_longer_than_a_record_are_not_kept();
     an_owner_who_asks_for_no_events_holds_little();
@@ -276,6 +278,43 @@ fn what_does_not_count_is_little(victim: fn(Config) -> Victim, window: usize) {
     let most = held().max(most_of_steps(&mut victim)) - before;
     let bound = 2 * window + (256 << 10);
     println!("what does not count beside what does: {most} of {bound}");
+    assert!((window as i64..=bound as i64).contains(&most), "{most}");
+}
+
+/// The bytes of a message come one by one, the last first, and then it is given up: while they are freed in steps, other messages
+/// take their room.
+fn what_is_freed_counts_to_the_last(victim: fn(Config) -> Victim, window: usize) {
+    let config = Config::default().receive_window(window as u32);
+    let mut victim = victim(config.max_message_size(window / 4));
+    let before = held();
+    for page in 0..256u32 {
+        let stream = (256 * page + 255).min(65_534) as u16;
+        victim.whole(page, 0, (stream, 0), b"x");
+        victim.pair.read_all(0, stream);
+        victim.pair.main_events(0);
+    }
+    // While there is something to read nothing is stuck.
+    victim.whole(256, Data::UNORDERED, (2, 0), b"x");
+    // Their list has just grown to twice as many.
+    let parts = (window as u32 / 64).min(1 << 15) + 1;
+    for number in (1..=parts).rev() {
+        victim.part(257 + number, 0, (1, 0), number, b"x");
+    }
+    let mut next = 257 + parts + 1;
+    victim.forward(next, std::iter::once((1, 0)));
+    let dropped = |victim: &Victim| victim.pair.ends[0].stats().dropped_out_of_window;
+    assert_eq!(dropped(&victim), 0);
+    let mut most = 0;
+    for _ in 0..parts / 32 {
+        let seen = dropped(&victim);
+        for length in [16_000, 1000] {
+            victim.whole(next + 1, Data::UNORDERED, (3, 0), &[0; 16_000][..length]);
+        }
+        next += u32::from(dropped(&victim) < seen + 2);
+        most = most.max(held() - before);
+    }
+    let bound = 2 * window + (256 << 10);
+    println!("what others take while parts are freed: {most} of {bound}");
     assert!((window as i64..=bound as i64).contains(&most), "{most}");
 }
 
