@@ -68,6 +68,7 @@ fn memory_stays_bounded() {
     }
     lists_longer_than_a_record_are_not_kept();
     an_owner_who_asks_for_no_events_holds_little();
+    answers_that_wait_are_little();
     sacks_that_wait_are_little();
     // TSNs alone bound how many parts there are where the window is wide.
     let narrow = "bytes of a message, the last first, in a narrow window";
@@ -299,7 +300,10 @@ fn what_does_not_count_is_what_was_reckoned(victim: fn(Config) -> Victim, window
         victim.pair.main_events(0);
     }
     let numbers = held() - before;
-    assert!(numbers <= 257 << 10, "{numbers} for numbers and their table");
+    assert!(
+        numbers <= 257 << 10,
+        "{numbers} for numbers and their table"
+    );
     for _ in 0..1024 {
         victim.whole(tsn, Data::UNORDERED, (2, 0), b"x");
         tsn += 1;
@@ -449,6 +453,24 @@ fn an_owner_who_asks_for_no_events_holds_little() {
     let most = held() - before;
     println!("an owner who asks for no events: {most}");
     assert!(most < 64 << 10, "{most}");
+}
+
+/// However long packets may be.
+fn answers_that_wait_are_little() {
+    let mut victim = Victim::new(Config::default().max_packet(usize::MAX));
+    let before = held();
+    for _ in 0..4 {
+        victim.chunk(ChunkKind::HEARTBEAT, &[0; 16_000]);
+        victim.chunk(ChunkKind::HEARTBEAT, &[0; 1000]);
+        victim.say_init(&[0xf0, 1, 0, 4].repeat(64));
+    }
+    let most = held() - before;
+    println!("answers that wait: {most}");
+    assert!((6 << 10..=10 << 10).contains(&most), "{most}");
+    let answers = victim.answer();
+    let heartbeats = answers.iter().map(|it| it.0);
+    let heartbeats = heartbeats.filter(|kind| *kind == ChunkKind::HEARTBEAT_ACK);
+    assert_eq!(heartbeats.count(), 4);
 }
 
 /// One that is about much is taken in steps, and others wait for it.
