@@ -68,6 +68,7 @@ fn memory_stays_bounded() {
     }
     lists_longer_than_a_record_are_not_kept();
     an_owner_who_asks_for_no_events_holds_little();
+    an_owner_who_sends_and_asks_for_no_events_holds_little();
     answers_that_wait_are_little();
     sacks_that_wait_are_little();
     // TSNs alone bound how many parts there are where the window is wide.
@@ -453,6 +454,23 @@ fn an_owner_who_asks_for_no_events_holds_little() {
     let most = held() - before;
     println!("an owner who asks for no events: {most}");
     assert!(most < 64 << 10, "{most}");
+}
+
+/// With each of his messages the amount that is buffered becomes low once more.
+fn an_owner_who_sends_and_asks_for_no_events_holds_little() {
+    let mut victim = Victim::new(Config::default());
+    let before = held();
+    for message in 0..70_000 {
+        victim.pair.say(0, (message % 100) as u16, b"x");
+        victim.answer();
+        let head = (victim.last.advanced(message + 1), 1 << 20);
+        victim.put(|buf| Sack::write(buf, 100, head, std::iter::empty(), std::iter::empty()));
+    }
+    let most = held() - before;
+    println!("an owner who sends and asks for no events: {most}");
+    assert!(most < 64 << 10, "{most}");
+    // The first are told one by one, and what follows once for each stream.
+    assert!((200..=228).contains(&victim.pair.events(0).len()));
 }
 
 /// However long packets may be.
