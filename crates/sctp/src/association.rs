@@ -328,7 +328,7 @@ impl Association {
     /// What follows from an input, or from a packet that leaves.
     pub(crate) fn settle(&mut self, now: Instant) {
         while let Some(stream) = self.tx.queue.low.pop_front() {
-            self.events.push(Event::BufferedAmountLow { stream });
+            self.events.push_low(stream);
         }
         if self.life.blocked && self.tx.queue.held() <= self.config.send_buffer / 2 {
             self.life.blocked = false;

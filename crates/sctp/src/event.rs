@@ -115,6 +115,8 @@ impl Failure {
 #[derive(Debug, Default)]
 pub(crate) struct Events {
     queue: VecDeque<Event>,
+    /// Streams whose buffered amount has become low, where much waits already.
+    low: StreamBits,
     incoming_resets: StreamBits,
     /// All streams were reset, before those in the set.
     all_reset: bool,
@@ -123,6 +125,15 @@ pub(crate) struct Events {
 impl Events {
     pub(crate) fn push(&mut self, event: Event) {
         self.queue.push_back(event);
+    }
+
+    /// It happens with every message that leaves: where nobody asks, a set bounds what it costs.
+    pub(crate) fn push_low(&mut self, stream: StreamId) {
+        if self.queue.len() < MANY {
+            self.queue.push_back(Event::BufferedAmountLow { stream });
+        } else {
+            self.low.insert(stream);
+        }
     }
 
     /// The peer can ask for resets again and again: a set bounds what it costs us.
@@ -167,6 +178,9 @@ impl Events {
     pub(crate) fn pop(&mut self) -> Option<Event> {
         let event = self.queue.pop_front();
         event.or_else(|| {
+            if let Some(stream) = self.low.pop() {
+                return Some(Event::BufferedAmountLow { stream });
+            }
             if std::mem::take(&mut self.all_reset) {
                 return Some(Event::AllIncomingReset);
             }
@@ -175,6 +189,9 @@ impl Events {
         })
     }
 }
+
+/// With so many events waiting, streams whose buffered amount has become low are a set.
+const MANY: usize = 128;
 
 #[cfg(test)]
 mod tests {

@@ -105,7 +105,7 @@ impl Association {
     }
 
     pub(crate) fn handle_heartbeat(&mut self, chunk: Chunk<'_>) -> bool {
-        let most = self.config.max_packet - HEADER - CHUNK_HEADER;
+        let most = self.config.max_packet.min(MAX_ANSWERED) - HEADER - CHUNK_HEADER;
         self.control.heartbeat_ack(chunk.value, most);
         true
     }
@@ -136,3 +136,6 @@ impl Association {
         true
     }
 }
+
+/// Answers wait, so a HEARTBEAT that takes a longer packet has none, whatever the path carries.
+const MAX_ANSWERED: usize = 1200;

@@ -83,6 +83,7 @@ impl StreamBits {
     pub(crate) fn insert(&mut self, stream: StreamId) {
         let (word, bit) = (usize::from(stream / 64), 1u64 << (stream % 64));
         if self.words.len() <= word {
+            self.words.reserve_exact(word + 1 - self.words.len());
             self.words.resize(word + 1, 0);
         }
         if let Some(slot) = self.words.get_mut(word)

@@ -93,12 +93,15 @@ impl<'a> Sack<'a> {
         }
     }
 
-    pub(crate) fn keep(&self) -> KeptSack {
+    /// It with so many of the duplicates at most.
+    pub(crate) fn keep(&self, duplicates: usize) -> KeptSack {
+        let length = self.duplicates.len().min(duplicates * 4);
+        let duplicates = self.duplicates.get(..length).unwrap_or_default();
         KeptSack {
             cumulative: self.cumulative,
             window: self.window,
             gaps: self.gaps.to_vec(),
-            duplicates: self.duplicates.to_vec(),
+            duplicates: duplicates.to_vec(),
         }
     }
 

@@ -489,6 +489,7 @@ impl Numbers {
             if number == 0 {
                 return;
             }
+            self.pages.reserve_exact(page + 1 - self.pages.len());
             self.pages.resize_with(page + 1, || None);
         }
         if let Some(slot) = self.pages.get_mut(page)

@@ -369,6 +369,13 @@ fn free(
     false
 }
 
+/// What parts cost beside their bytes. A list that is freed in steps keeps its room to the last of them, so what it does not use is part
+/// of it; one that grows has room for twice as many at most.
+fn parts_cost(parts: &VecDeque<Vec<u8>>) -> usize {
+    let left = parts.capacity().saturating_sub(2 * parts.len());
+    parts.len() * PART_COST + left * size_of::<Vec<u8>>()
+}
+
 impl Run {
     fn new(data: &Data<'_>, at: Seq, room: usize) -> Self {
         let mut segment = Vec::with_capacity(room.max(data.payload.len()));
@@ -404,7 +411,7 @@ impl Run {
     }
 
     fn cost(&self) -> usize {
-        self.length + self.spare + RUN_COST + self.parts.len() * PART_COST
+        self.length + self.spare + RUN_COST + parts_cost(&self.parts)
     }
 
     fn append(&mut self, payload: &[u8]) {
@@ -480,7 +487,7 @@ impl Payload {
     pub(crate) fn cost(&self) -> usize {
         match self {
             Self::Whole(bytes) => bytes.len(),
-            Self::Parts(it) => it.length + it.spare + it.parts.len() * PART_COST,
+            Self::Parts(it) => it.length + it.spare + parts_cost(&it.parts),
         }
     }
 

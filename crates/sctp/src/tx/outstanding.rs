@@ -25,7 +25,7 @@ use crate::{
     serial::Seq,
 };
 
-pub(crate) use acknowledge::{Batch, Known};
+pub(crate) use acknowledge::{Batch, Known, MAX_BLOCKS};
 
 /// A chunk under way. Its number is its place in the list.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use std::{collections::VecDeque, time::Instant};
 
 use super::{
     Progress, Sender, effort,
-    outstanding::{Known, Outstanding},
+    outstanding::{Known, MAX_BLOCKS, Outstanding},
     queue::Next,
     waiting::{Place, Waiting},
 };
@@ -160,7 +160,7 @@ impl Sender {
             let any = place.moved || self.batch.bytes > before;
             return Progress { any };
         }
-        let sack = sack.keep();
+        let sack = sack.keep(MAX_BLOCKS);
         let held = |waiting: &VecDeque<Waiting>| -> usize {
             let lengths = waiting.iter().map(|it| it.sack.len());
             lengths.sum::<usize>() + sack.len()

@@ -199,19 +199,7 @@ impl Victim {
 
     /// The peer sends an INIT, as one that has lost the association: what follows is to carry the tag and the cookie of the answer.
     pub(crate) fn init(&mut self) {
-        let mut buf = Vec::new();
-        Packet::start(&mut buf, 5000, 5000, 0);
-        let init = Init {
-            tag: 77,
-            window: 100_000,
-            outbound: 65_535,
-            inbound: 65_535,
-            initial_tsn: Tsn(1),
-            parameters: &[0xc0, 0, 0, 4, 0x80, 8, 0, 6, 130, 192, 0, 0],
-        };
-        init.write(ChunkKind::INIT, &mut buf);
-        Packet::finish(&mut buf, 0);
-        self.pair.ends[0].handle_packet(self.pair.now, &buf);
+        self.say_init(&[]);
         let answer = self.answer();
         let answer = answer.iter().find(|(kind, _)| *kind == ChunkKind::INIT_ACK);
         let init = Init::parse(&answer.unwrap().1).unwrap();
@@ -219,6 +207,24 @@ impl Victim {
         let cookie = parameters.find(|it| it.kind == ParameterKind::STATE_COOKIE);
         self.cookie = cookie.unwrap().value.to_vec();
         self.tag = init.tag;
+    }
+
+    /// The peer sends an INIT with these parameters beside those that it needs.
+    pub(crate) fn say_init(&mut self, more: &[u8]) {
+        let mut buf = Vec::new();
+        Packet::start(&mut buf, 5000, 5000, 0);
+        let parameters = [&[0xc0, 0, 0, 4, 0x80, 8, 0, 6, 130, 192, 0, 0], more].concat();
+        let init = Init {
+            tag: 77,
+            window: 100_000,
+            outbound: 65_535,
+            inbound: 65_535,
+            initial_tsn: Tsn(1),
+            parameters: &parameters,
+        };
+        init.write(ChunkKind::INIT, &mut buf);
+        Packet::finish(&mut buf, 0);
+        self.pair.ends[0].handle_packet(self.pair.now, &buf);
     }
 
     pub(crate) fn is_alive(&self) -> bool {

@@ -409,5 +409,5 @@ const FULL: usize = 20;
 /// Who has taken back so often is believed in order only: all that is under way is counted each time, and none of it has to be sent again
 /// for that.
 const MAX_RENEGED: u8 = 8;
-/// A SACK with more gap ack blocks fits no packet that a path of today carries.
-const MAX_BLOCKS: usize = 400;
+/// A SACK with more gap ack blocks fits no packet that a path of today carries; of its duplicates no more are looked at.
+pub(crate) const MAX_BLOCKS: usize = 400;

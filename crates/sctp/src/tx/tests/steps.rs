@@ -98,7 +98,7 @@ fn a_block_is_taken_once() {
         *block = (block.0 + 1, block.0 + 1);
     }
     with_gaps(0, &blocks, |sack| {
-        bench.sender.waiting[0].sack = sack.keep();
+        bench.sender.waiting[0].sack = sack.keep(400);
         (Duration::ZERO, 1)
     });
     bench.step = 100;
