@@ -128,7 +128,8 @@ impl Association {
     ) -> Init<'a> {
         Init {
             tag,
-            window: self.rx.window(),
+            // RFC 9260 §6: no less, though what came before a restart may not have been read.
+            window: self.rx.window().max(MIN_WINDOW),
             outbound: self.config.outbound_streams,
             inbound: self.config.inbound_streams,
             initial_tsn,

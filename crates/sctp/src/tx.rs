@@ -286,7 +286,8 @@ impl Sender {
         {
             silent = true;
             if self.outstanding.is_only_window_probe() {
-                self.outstanding.lose_newest(now);
+                // What may not be sent again is given up, as the next probe could not leave beside it.
+                self.send_again(now, stats);
             }
             self.grant = Some(Grant::Window);
             let wait = (wait * 2).min(self.recovery.rtt.max());
@@ -297,7 +298,9 @@ impl Sender {
 
     /// T3-rtx begins anew, if there is something to wait for.
     pub(crate) fn start_t3(&mut self, now: Instant) {
-        let waits = self.outstanding.flight_bytes() > 0 && !self.outstanding.is_only_window_probe();
+        // What probes a window that is closed has a timer of its own.
+        let probes = self.window_probe.is_some() && self.outstanding.is_only_window_probe();
+        let waits = self.outstanding.flight_bytes() > 0 && !probes;
         let waits = waits
             || self.skip.is_pending(&self.outstanding)
             || self.outstanding.peek_lost().is_some();

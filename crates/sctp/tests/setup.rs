@@ -464,6 +464,36 @@ fn a_restart_is_told_and_everything_begins_anew() {
     });
 }
 
+/// RFC 9260 §6: a window that is closed, as nobody has read what came, keeps no peer from beginning anew.
+#[test]
+fn a_restart_opens_beside_what_was_not_read() {
+    let config = || {
+        Config::default()
+            .receive_window(64 << 10)
+            .max_message_size(16 << 10)
+    };
+    let link = Link::new(1).delay(ms(10));
+    let mut pair = support::pair_with(1, link, config(), config()).connected();
+    for _ in 0..20 {
+        pair.say(1, 1, [1; 8000]);
+    }
+    pair.run_for(Duration::from_secs(30));
+    assert_eq!(pair.ends[0].stats().receive_window, 0);
+    pair.ends[1] = association(config(), 1001, pair.now).into();
+    pair.ends[1].connect(pair.now);
+    pair.run_for(Duration::from_secs(5));
+    assert_eq!(pair.main_events(1), [Event::Connected]);
+    assert!(pair.main_events(0).contains(&Event::Restarted));
+    pair.say(1, 1, b"new life");
+    pair.run_for(Duration::from_secs(5));
+    // What had come before goes first.
+    assert!(!pair.read_all(0, 1).is_empty());
+    pair.run_for(Duration::from_secs(5));
+    let messages = pair.read_all(0, 1);
+    assert!(messages.iter().all(|it| it.payload == "new life"));
+    assert_eq!(messages.len(), 1);
+}
+
 /// A message that tells by a count of its owners when it is let go of.
 struct Held {
     _owner: Arc<()>,

@@ -5,9 +5,9 @@ mod support;
 use std::time::Duration;
 
 use oxirtc_netsim::{Link, for_each_seed, percent};
-use oxirtc_sctp::{Config, Error, Event, SendOptions};
+use oxirtc_sctp::{Config, Error, Event, Reliability, SendOptions};
 
-use support::{Sides, ms, pattern, perfect};
+use support::{Pair, Sides, ms, pattern, perfect};
 
 /// Known failure 33: whatever the reader's rate and the size of messages, everything is read in the end.
 #[test]
@@ -73,6 +73,51 @@ fn a_closed_window_is_probed_and_opens_at_once() {
         "{:?}",
         pair.now - start
     );
+}
+
+/// RFC 9260 §6.1 A, RFC 7496 §4.2: what probes a window may be what is not sent again. Where it is lost, the next probe is another, or where
+/// nothing waits it is given up in the end: neither stands in the way of what follows.
+#[test]
+fn a_lost_probe_that_may_not_go_again_holds_nothing_up() {
+    for (more, is_heard) in [(3, false), (3, true), (0, true), (0, false)] {
+        let config = Config::default()
+            .receive_window(100_000)
+            .max_message_size(16 << 10);
+        let link = Link::new(1).delay(ms(10));
+        let mut pair = support::pair_with(1, link, Config::default(), config).connected();
+        let is_closed = |pair: &mut Pair| pair.ends[0].stats().peer_window == 0;
+        while !is_closed(&mut pair) {
+            pair.say(0, 1, pattern(1000, 0));
+            pair.run_for(ms(40));
+        }
+        let is_idle = |pair: &mut Pair| pair.ends[0].total_unacknowledged() == 0;
+        pair.run_until(Duration::from_secs(60), is_idle);
+        assert!(is_closed(&mut pair));
+        let once = SendOptions {
+            reliability: Reliability::Retransmits(0),
+            ..SendOptions::default()
+        };
+        pair.say_with(0, 1, pattern(1000, 1), once);
+        for _ in 0..more {
+            pair.say(0, 1, pattern(1000, 2));
+        }
+        // The probe is lost, and whether the window has opened is heard later or never.
+        pair.filter(|_, _| false);
+        pair.run_until(Duration::from_secs(5), |pair| {
+            pair.ends[0].stats().in_flight > 0
+        });
+        pair.run_for(ms(100));
+        if is_heard {
+            pair.tap = None;
+        }
+        while pair.ends[1].read(1).is_some() {}
+        pair.run_for(ms(100));
+        pair.tap = None;
+        let done = pair.try_until(Duration::from_secs(30), is_idle);
+        assert!(done, "{more} more, {is_heard}: {:?}", pair.ends[0]);
+        pair.run_for(Duration::from_secs(1)); // what was given up is told
+        assert_eq!(pair.read_all(1, 1).len(), more);
+    }
 }
 
 #[test]

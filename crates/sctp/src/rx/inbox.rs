@@ -368,7 +368,8 @@ impl Inbox {
         }
         self.expected.set(stream, 0);
         if let Some(incoming) = self.streams.get_mut(&stream) {
-            if matches!(incoming.ready.back(), Some(Item::Message(_))) {
+            // Also where all has been read: `None` has not been said yet, and is to stand before what follows.
+            if incoming.announced && !matches!(incoming.ready.back(), Some(Item::Reset)) {
                 self.room.add(incoming.ready.push_back(Item::Reset));
             }
             self.forget_if_empty(stream);

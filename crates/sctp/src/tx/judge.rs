@@ -64,7 +64,8 @@ impl Sender {
             found,
             ..
         } = verdict;
-        if found.packets > 0 {
+        // Also of what probed a window, for which no packet is counted.
+        if found.bytes > 0 {
             self.update_skip(now);
         }
         // RFC 8985 §7.4.2: what a probe repaired was a loss all the same.

@@ -76,6 +76,26 @@ fn skipping_hands_out_what_came() {
     assert_eq!(read_all(&mut inbox, 1), [7]);
 }
 
+/// Also for one who has taken the last message and not asked on.
+#[test]
+fn a_reset_is_heard_before_what_follows_though_all_was_read() {
+    let mut inbox = Inbox::default();
+    put(&mut inbox, 1, 0, true);
+    assert!(inbox.read(1, None).is_some());
+    for _ in 0..2 {
+        assert!(inbox.reset(1, &mut 10));
+    }
+    put(&mut inbox, 1, 0, true);
+    assert_eq!(read_all(&mut inbox, 1), []);
+    assert_eq!(inbox.next_readable(), Some(1));
+    assert_eq!(read_all(&mut inbox, 1), [0]);
+    assert_eq!((inbox.cost(), inbox.streams.len()), (0, 0));
+    // One who has asked on has nothing more to hear.
+    assert!(inbox.reset(1, &mut 10));
+    put(&mut inbox, 1, 0, true);
+    assert_eq!(read_all(&mut inbox, 1), [0]);
+}
+
 #[test]
 fn a_reset_divides_what_is_read() {
     let mut inbox = Inbox::default();
