@@ -16,7 +16,7 @@ use super::{
     listener::Claimed,
     names::LocalNames,
     patience::Patience,
-    plan::Plan,
+    plan::{Plan, Waits},
     send::{Blocked, Refusals},
     sockets::{SOCKET_BUFFER, Socket, UdpSocket},
     stream::{self, Stream},
@@ -299,16 +299,17 @@ impl TokioCarrier {
         let bind = |address| UdpSocket::bind(address, SOCKET_BUFFER);
         let socket = self.ways.ports.bind(with_scope(address, scope), bind)?;
         let local = socket.local_address();
-        self.ways.own.push(socket);
+        let own = self.ways.own.iter().cloned();
+        self.ways.own = own.chain([socket]).collect();
         self.changed = true;
         Ok(local)
     }
 
     fn unbind(&mut self, local: SocketAddr) {
-        let own = &mut self.ways.own;
-        let before = own.len();
-        own.retain(|socket| socket.local_address() != local);
-        if own.len() == before {
+        let kept = self.ways.own.iter();
+        let kept = kept.filter(|socket| socket.local_address() != local);
+        let kept: Arc<[_]> = kept.cloned().collect();
+        if kept.len() == self.ways.own.len() {
             let share = self.ways.share.as_ref();
             let shared = share.and_then(|it| it.listens_at(local.ip()));
             // The port that it shares stays, with the streams that came there. Else it is one that came too late to be of use.
@@ -317,6 +318,7 @@ impl TokioCarrier {
             }
             return;
         }
+        self.ways.own = kept;
         self.changed = true;
     }
 
@@ -400,15 +402,17 @@ impl TokioCarrier {
         self.finished = true;
         self.blocked = None;
         self.armed = None;
-        self.ways.own.clear();
+        self.ways.own = Arc::default();
         self.ways.end_streams(|_| true);
         self.jobs.abort_all();
         if let Some(share) = &self.ways.share {
             share.forget();
         }
         self.plan.change(|waits| {
-            (waits.armed, waits.full, waits.finished) = (None, None, true);
-            waits.set_sockets(&[]);
+            *waits = Waits {
+                finished: true,
+                ..Waits::default()
+            }
         });
         self.plan.tell();
     }
@@ -475,9 +479,7 @@ impl Carrier for TokioCarrier {
             self.plan.change(|waits| {
                 (waits.armed, waits.turns) = (due, turns);
                 waits.full = self.blocked.as_ref().map(|it| it.socket().clone());
-                if changed {
-                    waits.set_sockets(&self.ways.own);
-                }
+                waits.sockets.clone_from(&self.ways.own);
             });
             if !attended {
                 self.plan.tell();

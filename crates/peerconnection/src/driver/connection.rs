@@ -74,7 +74,7 @@ async fn run(task: Task, plan: Arc<Plan>, timer: Sleep, mut networks: Networks) 
     let mut waits = Waits::default();
     loop {
         let before = waits.armed;
-        plan.read(&mut waits);
+        waits = plan.read();
         if waits.finished {
             return;
         }
@@ -99,7 +99,7 @@ async fn run(task: Task, plan: Arc<Plan>, timer: Sleep, mut networks: Networks) 
             });
         }
         if turn.receive {
-            for socket in &waits.sockets {
+            for socket in &*waits.sockets {
                 read(engine, &**socket);
             }
         }
@@ -126,7 +126,7 @@ async fn wait(plan: &Plan, waits: &Waits, mut timer: Pin<&mut Sleep>) -> Turn {
             // A timer is a millisecond late. As long as a socket is full nothing else can be done about it.
             || full.is_none() && waits.armed.is_some_and(|due| due <= now());
         let mut receive = false;
-        for socket in &waits.sockets {
+        for socket in &*waits.sockets {
             receive |= socket.poll_readable(context).is_ready();
         }
         if serve || receive || told {

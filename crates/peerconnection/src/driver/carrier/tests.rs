@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     Configuration, DataChannelInit, IceCandidateInit, Message, PeerConnection, SessionDescription,
     Settings,
-    driver::{connection, interfaces::Networks, outgoing::Outgoing, plan::Waits, ports::Ports},
+    driver::{connection, interfaces::Networks, outgoing::Outgoing, ports::Ports},
 };
 
 fn settings() -> Settings {
@@ -104,9 +104,7 @@ async fn a_new_connection_has_its_timer_set() {
     });
     assert!(due.is_some() && soon);
     assert_eq!(engine.look(|carrier| carrier.armed), due);
-    let mut waits = Waits::default();
-    plan.read(&mut waits);
-    assert_eq!(waits.armed, due);
+    assert_eq!(plan.read().armed, due);
 }
 
 fn without(mut description: SessionDescription, lines: &[&str]) -> SessionDescription {
