@@ -1,12 +1,19 @@
 //! The carrier of a connection, without its task and with it.
 
-use std::{future::Future, pin::pin, task::Context};
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    sync::Mutex,
+    task::Context,
+};
 
 use super::*;
 use crate::{
-    Configuration, DataChannelInit, IceCandidateInit, Message, PeerConnection, SessionDescription,
-    Settings,
-    driver::{connection, interfaces::Networks, outgoing::Outgoing, ports::Ports},
+    Configuration, DataChannelInit, IceCandidateInit, Interface, Message, PeerConnection,
+    SessionDescription, Settings,
+    driver::{
+        connection, interfaces::Networks, outgoing::Outgoing, ports::Ports, send::tests::Scripted,
+    },
 };
 
 fn settings() -> Settings {
@@ -14,8 +21,8 @@ fn settings() -> Settings {
     settings.interfaces(|it| it.address.is_loopback())
 }
 
-fn loopback() -> crate::Interface {
-    crate::Interface {
+fn loopback() -> Interface {
+    Interface {
         name: "lo".into(),
         index: 1,
         address: [127, 0, 0, 1].into(),
@@ -41,20 +48,15 @@ fn planned() -> (PeerConnection, EngineLock<TokioCarrier>, Arc<Plan>) {
     (connection, engine, plan)
 }
 
-/// The task is woken for what is due earlier than it knows. What is put off fires once in vain, and is put right by the task,
-/// which wakes nobody: nearly each datagram puts something off.
-#[tokio::test]
-async fn a_timer_that_is_put_off_wakes_nobody() {
-    let (near, engine, plan) = planned();
-    let woken = || {
-        let noop = Waker::noop();
-        pin!(plan.told())
-            .poll(&mut Context::from_waker(noop))
-            .is_ready()
-    };
-    engine.drive(|now, engine, _| {
-        engine.handle_interfaces(now, &[loopback()]);
-    });
+/// Whether the task would wake.
+fn is_told(plan: &Plan) -> bool {
+    let mut context = Context::from_waker(Waker::noop());
+    pin!(plan.told()).poll(&mut context).is_ready()
+}
+
+/// From here on it checks a peer that answers nothing.
+async fn check_who_is_gone(near: &PeerConnection, engine: &EngineLock<TokioCarrier>) {
+    engine.drive(|now, engine, _| engine.handle_interfaces(now, &[loopback()]));
     let far = PeerConnection::with_settings(Configuration::default(), settings()).unwrap();
     far.create_data_channel("", DataChannelInit::default())
         .unwrap();
@@ -63,6 +65,15 @@ async fn a_timer_that_is_put_off_wakes_nobody() {
     far.close();
     near.set_remote_description(offer).await.unwrap();
     near.set_local_description(None).await.unwrap();
+}
+
+/// The task is woken for what is due earlier than it knows. What is put off fires once in vain, and is put right by the task,
+/// which wakes nobody: nearly each datagram puts something off.
+#[tokio::test]
+async fn a_timer_that_is_put_off_wakes_nobody() {
+    let (near, engine, plan) = planned();
+    let woken = || is_told(&plan);
+    check_who_is_gone(&near, &engine).await;
     engine.drive(|now, engine, carrier| {
         carrier.flush(now, engine);
         woken();
@@ -96,8 +107,7 @@ async fn a_new_connection_has_its_timer_set() {
     near.create_data_channel("", DataChannelInit::default())
         .unwrap();
     near.set_local_description(None).await.unwrap();
-    let told = pin!(plan.told()).poll(&mut Context::from_waker(Waker::noop()));
-    assert!(told.is_pending());
+    assert!(!is_told(&plan));
     let (due, soon) = engine.drive(|now, engine, carrier| {
         carrier.attend();
         (engine.poll_timeout(), carrier.armed.unwrap() <= now + AHEAD)
@@ -105,6 +115,59 @@ async fn a_new_connection_has_its_timer_set() {
     assert!(due.is_some() && soon);
     assert_eq!(engine.look(|carrier| carrier.armed), due);
     assert_eq!(plan.read().armed, due);
+}
+
+/// The task reads from the sockets that there are, and is told when one comes or goes.
+#[tokio::test]
+async fn sockets_come_and_go() {
+    let (near, engine, plan) = planned();
+    let known = || (is_told(&plan), plan.read().sockets.len());
+    let find = |found: &[Interface]| {
+        engine.drive(|now, engine, _| engine.handle_interfaces(now, found));
+    };
+    find(&[loopback()]);
+    assert_eq!(known(), (false, 0));
+    near.create_data_channel("", DataChannelInit::default())
+        .unwrap();
+    near.set_local_description(None).await.unwrap();
+    assert_eq!(known(), (true, 1));
+    find(&[]);
+    assert_eq!(known(), (true, 0));
+}
+
+/// The task is told once of a socket that is full, and waits for it until it has taken the rest.
+#[tokio::test]
+async fn a_full_socket_is_waited_for() {
+    let (near, engine, plan) = planned();
+    check_who_is_gone(&near, &engine).await;
+    let own = engine.look(|carrier| carrier.ways.own[0].clone());
+    poll_fn(|context| own.poll_writable(context)).await.unwrap();
+    engine.drive(|now, engine, carrier| {
+        let full = || Err(io::ErrorKind::WouldBlock.into());
+        let socket = Arc::new(Scripted {
+            address: own.local_address(),
+            answers: Mutex::new(vec![full(), full()]),
+        });
+        let known = || (is_told(&plan), plan.read().full.is_some());
+        // A new socket has room only when the runtime has heard so.
+        carrier.attend();
+        carrier.flush(now, engine);
+        known();
+        carrier.ways.own = Arc::new([socket.clone()]);
+        while carrier.blocked.is_none() {
+            assert_eq!(known(), (false, false));
+            let due = engine.poll_timeout().unwrap();
+            engine.handle_timeout(due);
+            carrier.flush(due, engine);
+        }
+        assert_eq!(known(), (true, true));
+        carrier.flush(now, engine);
+        assert_eq!(known(), (false, true));
+        carrier.attend();
+        carrier.flush(now, engine);
+        assert_eq!(known(), (false, false));
+        assert!(socket.answers.lock().unwrap().is_empty());
+    });
 }
 
 fn without(mut description: SessionDescription, lines: &[&str]) -> SessionDescription {
