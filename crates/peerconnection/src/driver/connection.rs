@@ -16,7 +16,6 @@ use super::{
     plan::{Plan, Waits},
     receive::{deliver, receive},
     runtime,
-    send::has_room,
     sockets::Socket,
     tls::Tls,
     ways::Ways,
@@ -120,7 +119,7 @@ async fn wait(plan: &Plan, waits: &Waits, mut timer: Pin<&mut Sleep>) -> Turn {
     std::future::poll_fn(|context| {
         let full = waits.full.as_ref();
         let told = told.as_mut().poll(context).is_ready();
-        let serve = full.is_some_and(|socket| has_room(&**socket, context))
+        let serve = full.is_some_and(|socket| socket.poll_writable(context).is_ready())
             | (told && plan.is_to_serve())
             | timer.as_mut().poll(context).is_ready()
             // A timer is a millisecond late. As long as a socket is full nothing else can be done about it.

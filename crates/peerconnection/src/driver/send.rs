@@ -1,11 +1,6 @@
 //! From an engine to a socket.
 
-use std::{
-    io,
-    net::IpAddr,
-    sync::Arc,
-    task::{Context, Poll},
-};
+use std::{io, net::IpAddr, sync::Arc};
 
 use super::{outgoing::Outgoing, sockets::Socket};
 use crate::{Path, Transmit, label::Label};
@@ -81,11 +76,6 @@ impl Blocked {
     }
 }
 
-/// Whether a socket has room again.
-pub(super) fn has_room(socket: &dyn Socket, context: &mut Context<'_>) -> bool {
-    matches!(socket.poll_writable(context), Poll::Ready(_))
-}
-
 /// Sends one batch, in as many calls as the socket needs, and returns how many of its bytes are dealt with: fewer than all when the
 /// socket is full. What the network refuses is dropped, as the network itself might have.
 fn send(
@@ -158,7 +148,11 @@ fn is_unreachable(kind: io::ErrorKind) -> bool {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use std::{net::SocketAddr, sync::Mutex};
+    use std::{
+        net::SocketAddr,
+        sync::Mutex,
+        task::{Context, Poll},
+    };
 
     use super::*;
     use crate::driver::Batch;
