@@ -224,7 +224,7 @@ impl TokioCarrier {
         if let Some(address) = share.and_then(|it| it.listens_at(address.ip())) {
             return Ok(address);
         }
-        let virtual_network = self.ways.share.as_ref().is_some_and(|it| !it.allows_own());
+        let virtual_network = share.is_some_and(|it| !it.allows_own());
         let engine = self.engine.clone().filter(|_| !virtual_network);
         let engine = engine.ok_or(io::ErrorKind::Unsupported)?;
         let _entered = self.runtime.enter();

@@ -73,9 +73,6 @@ impl EndpointSettings {
     }
 }
 
-const READERS: usize = 8;
-const MAX_READERS: usize = 64;
-
 impl Endpoint {
     /// Binds the port. `0.0.0.0` stands for all IPv4 addresses of the machine, `[::]` for all IPv6 addresses and, at the same port,
     /// all IPv4 addresses. Any other address is the one that its connections gather, a loopback address too. Of several addresses
@@ -309,6 +306,10 @@ fn explain(protocol: &str, address: SocketAddr, error: &io::Error) -> String {
         _ => format!("{protocol} {address} cannot be bound: {error}"),
     }
 }
+
+/// Tasks that read from a port at most, unless it is said how many.
+const READERS: usize = 8;
+const MAX_READERS: usize = 64;
 
 #[cfg(test)]
 mod tests {
