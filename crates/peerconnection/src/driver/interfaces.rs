@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use super::{clock, netlink::Changes};
-use crate::Interface;
+use crate::{Error, ErrorKind, Interface};
 
 /// The addresses that a connection is to know, as they change.
 pub(super) struct Networks {
@@ -29,11 +29,15 @@ impl Networks {
     ///
     /// # Errors
     ///
-    /// Those of the system.
+    /// `Operation` when they cannot be listed.
     pub(super) fn of_machine(
         select: impl Fn(Vec<Interface>) -> Vec<Interface> + Send + 'static,
-    ) -> io::Result<Self> {
-        Ok(Self::new(watch()?, select))
+    ) -> Result<Self, Error> {
+        let found = watch().map_err(|error| {
+            let message = format!("the interfaces of this machine cannot be listed: {error}");
+            Error::new(ErrorKind::Operation, message)
+        })?;
+        Ok(Self::new(found, select))
     }
 
     fn new(
