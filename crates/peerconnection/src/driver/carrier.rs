@@ -16,7 +16,7 @@ use super::{
     listener::Claimed,
     names::LocalNames,
     patience::Patience,
-    plan::Plan,
+    plan::{Plan, Waits},
     send::{Blocked, Refusals},
     sockets::{SOCKET_BUFFER, Socket, UdpSocket},
     stream::{self, Stream},
@@ -224,7 +224,7 @@ impl TokioCarrier {
         if let Some(address) = share.and_then(|it| it.listens_at(address.ip())) {
             return Ok(address);
         }
-        let virtual_network = self.ways.share.as_ref().is_some_and(|it| !it.allows_own());
+        let virtual_network = share.is_some_and(|it| !it.allows_own());
         let engine = self.engine.clone().filter(|_| !virtual_network);
         let engine = engine.ok_or(io::ErrorKind::Unsupported)?;
         let _entered = self.runtime.enter();
@@ -299,16 +299,17 @@ impl TokioCarrier {
         let bind = |address| UdpSocket::bind(address, SOCKET_BUFFER);
         let socket = self.ways.ports.bind(with_scope(address, scope), bind)?;
         let local = socket.local_address();
-        self.ways.own.push(socket);
+        let own = self.ways.own.iter().cloned();
+        self.ways.own = own.chain([socket]).collect();
         self.changed = true;
         Ok(local)
     }
 
     fn unbind(&mut self, local: SocketAddr) {
-        let own = &mut self.ways.own;
-        let before = own.len();
-        own.retain(|socket| socket.local_address() != local);
-        if own.len() == before {
+        let kept = self.ways.own.iter();
+        let kept = kept.filter(|socket| socket.local_address() != local);
+        let kept: Arc<[_]> = kept.cloned().collect();
+        if kept.len() == self.ways.own.len() {
             let share = self.ways.share.as_ref();
             let shared = share.and_then(|it| it.listens_at(local.ip()));
             // The port that it shares stays, with the streams that came there. Else it is one that came too late to be of use.
@@ -317,6 +318,7 @@ impl TokioCarrier {
             }
             return;
         }
+        self.ways.own = kept;
         self.changed = true;
     }
 
@@ -400,15 +402,17 @@ impl TokioCarrier {
         self.finished = true;
         self.blocked = None;
         self.armed = None;
-        self.ways.own.clear();
+        self.ways.own = Arc::default();
         self.ways.end_streams(|_| true);
         self.jobs.abort_all();
         if let Some(share) = &self.ways.share {
             share.forget();
         }
         self.plan.change(|waits| {
-            (waits.armed, waits.full, waits.finished) = (None, None, true);
-            waits.set_sockets(&[]);
+            *waits = Waits {
+                finished: true,
+                ..Waits::default()
+            }
         });
         self.plan.tell();
     }
@@ -475,9 +479,7 @@ impl Carrier for TokioCarrier {
             self.plan.change(|waits| {
                 (waits.armed, waits.turns) = (due, turns);
                 waits.full = self.blocked.as_ref().map(|it| it.socket().clone());
-                if changed {
-                    waits.set_sockets(&self.ways.own);
-                }
+                waits.sockets.clone_from(&self.ways.own);
             });
             if !attended {
                 self.plan.tell();
@@ -517,194 +519,4 @@ const LOOKUP: Duration = Duration::from_secs(10);
 const TELLING: Duration = Duration::from_millis(500);
 
 #[cfg(test)]
-mod tests {
-    use std::{future::Future, pin::pin, task::Context};
-
-    use super::*;
-    use crate::{
-        Configuration, DataChannelInit, IceCandidateInit, Message, PeerConnection,
-        SessionDescription, Settings,
-        driver::{connection, interfaces::Networks, outgoing::Outgoing, plan::Waits, ports::Ports},
-    };
-
-    fn settings() -> Settings {
-        let settings = Settings::default().loopback(true).ipv6(false);
-        settings.interfaces(|it| it.address.is_loopback())
-    }
-
-    fn loopback() -> crate::Interface {
-        crate::Interface {
-            name: "lo".into(),
-            index: 1,
-            address: [127, 0, 0, 1].into(),
-            default_route: true,
-            cost: 0,
-        }
-    }
-
-    /// The task is woken for what is due earlier than it knows. What is put off fires once in vain, and is put right by the task,
-    /// which wakes nobody: nearly each datagram puts something off.
-    #[tokio::test]
-    async fn a_timer_that_is_put_off_wakes_nobody() {
-        let plan = Arc::<Plan>::default();
-        let woken = || {
-            let noop = Waker::noop();
-            pin!(plan.told())
-                .poll(&mut Context::from_waker(noop))
-                .is_ready()
-        };
-        let names = LocalNames::new(Handle::current(), None);
-        let ways = Ways::own(names, Ports::of(&settings()));
-        let carrier = TokioCarrier::new(Handle::current(), plan.clone(), ways, Tls::default());
-        let (near, engine) = PeerConnection::with_carrier(
-            Configuration::default(),
-            settings(),
-            [1; 32],
-            clock::wall(),
-            carrier,
-        )
-        .unwrap();
-        engine.drive(|now, engine, _| {
-            engine.handle_interfaces(now, &[loopback()]);
-        });
-        let far = PeerConnection::with_settings(Configuration::default(), settings()).unwrap();
-        far.create_data_channel("", DataChannelInit::default())
-            .unwrap();
-        far.set_local_description(None).await.unwrap();
-        let offer = far.gathered().await.unwrap();
-        far.close();
-        near.set_remote_description(offer).await.unwrap();
-        near.set_local_description(None).await.unwrap();
-        engine.drive(|now, engine, carrier| {
-            carrier.flush(now, engine);
-            woken();
-            // Nobody answers the checks: something is due later and later, until ICE fails.
-            let mut put_off = 0;
-            while let Some(armed) = carrier.armed {
-                engine.handle_timeout(armed);
-                carrier.flush(armed, engine);
-                let Some(due) = engine.poll_timeout() else {
-                    break;
-                };
-                put_off += 1;
-                assert!(due > armed);
-                assert_eq!((woken(), carrier.armed), (false, Some(armed)));
-                carrier.attend();
-                carrier.flush(armed, engine);
-                assert_eq!((woken(), carrier.armed), (false, Some(due)));
-                // It knows of a later one only.
-                carrier.armed = Some(due + Duration::from_secs(1));
-                carrier.flush(armed, engine);
-                assert_eq!((woken(), carrier.armed), (true, Some(due)));
-            }
-            assert!(put_off >= 3, "{put_off}");
-        });
-    }
-
-    /// The task of a new connection wakes soon by itself: what its verbs make due later is not told.
-    #[tokio::test]
-    async fn a_new_connection_has_its_timer_set() {
-        let plan = Arc::<Plan>::default();
-        let names = LocalNames::new(Handle::current(), None);
-        let ways = Ways::own(names, Ports::of(&settings()));
-        let carrier = TokioCarrier::new(Handle::current(), plan.clone(), ways, Tls::default());
-        let (near, engine) = PeerConnection::with_carrier(
-            Configuration::default(),
-            settings(),
-            [1; 32],
-            clock::wall(),
-            carrier,
-        )
-        .unwrap();
-        near.create_data_channel("", DataChannelInit::default())
-            .unwrap();
-        near.set_local_description(None).await.unwrap();
-        let told = pin!(plan.told()).poll(&mut Context::from_waker(Waker::noop()));
-        assert!(told.is_pending());
-        let (due, soon) = engine.drive(|now, engine, carrier| {
-            carrier.attend();
-            (engine.poll_timeout(), carrier.armed.unwrap() <= now + AHEAD)
-        });
-        assert!(due.is_some() && soon);
-        assert_eq!(engine.look(|carrier| carrier.armed), due);
-        let mut waits = Waits::default();
-        plan.read(&mut waits);
-        assert_eq!(waits.armed, due);
-    }
-
-    fn without(mut description: SessionDescription, lines: &[&str]) -> SessionDescription {
-        let kept = description.sdp.lines();
-        let kept = kept.filter(|line| !lines.iter().any(|it| line.contains(it)));
-        description.sdp = kept.map(|line| format!("{line}\r\n")).collect();
-        description
-    }
-
-    async fn within<T>(future: impl Future<Output = T>) -> T {
-        let time = Duration::from_secs(20);
-        tokio::time::timeout(time, future).await.unwrap()
-    }
-
-    /// The peer does not read the streams that payload goes on. What goes on other paths goes on, so that one is found over UDP, and
-    /// payload moves there.
-    #[tokio::test]
-    async fn a_stream_that_stands_still_holds_up_itself_alone() {
-        let start = || {
-            let (runtime, settings) = (Handle::current(), settings().ice_tcp(true));
-            let names = LocalNames::new(runtime.clone(), None);
-            let ways = Ways::own(names, Ports::of(&settings));
-            let networks = Networks::fixed(vec![loopback()]);
-            let configuration = Configuration::default();
-            connection::start(configuration, settings, &runtime, ways, networks).unwrap()
-        };
-        let ((near, engine), (far, _)) = (start(), start());
-        let sent = near.create_data_channel("", DataChannelInit::default());
-        let sent = sent.unwrap();
-        near.set_local_description(None).await.unwrap();
-        let no_udp = [" UDP ", " udp ", "a=end-of-candidates"];
-        let offer = within(near.gathered()).await.unwrap();
-        let over_tcp = without(offer.clone(), &no_udp);
-        far.set_remote_description(over_tcp).await.unwrap();
-        far.set_local_description(None).await.unwrap();
-        let answer = without(within(far.gathered()).await.unwrap(), &no_udp);
-        near.set_remote_description(answer).await.unwrap();
-        let came = within(far.next_data_channel()).await.unwrap();
-        within(sent.opened()).await.unwrap();
-        engine.look(|carrier| {
-            let streams = &mut carrier.ways.streams;
-            let still = streams.iter().map(|it| Stream::opened(it.path()));
-            let still: Vec<_> = still.collect();
-            for stream in &still {
-                let contents = vec![0; 1 << 16];
-                let outgoing = Outgoing {
-                    destination: stream.path().remote,
-                    source: None,
-                    ecn: 0,
-                    dscp: 0,
-                    segment: contents.len(),
-                    contents: &contents,
-                };
-                stream.try_send(&outgoing).unwrap();
-            }
-            assert!(!still.is_empty());
-            streams.splice(..0, still);
-        });
-        sent.send("late").await.unwrap();
-        let candidates = offer.sdp.lines();
-        let candidates = candidates.filter(|line| line.starts_with("a=candidate:"));
-        let udp = candidates.filter(|line| line.to_ascii_lowercase().contains(" udp "));
-        let mut told = 0;
-        for line in udp {
-            let candidate = line.trim_start_matches("a=").to_owned();
-            far.add_ice_candidate(IceCandidateInit {
-                candidate,
-                sdp_m_line_index: Some(0),
-                ..IceCandidateInit::default()
-            })
-            .await
-            .unwrap();
-            told += 1;
-        }
-        assert!(told > 0);
-        assert_eq!(within(came.recv()).await, Some(Message::from("late")));
-    }
-}
+mod tests;

@@ -16,7 +16,6 @@ use super::{
     plan::{Plan, Waits},
     receive::{deliver, receive},
     runtime,
-    send::has_room,
     sockets::Socket,
     tls::Tls,
     ways::Ways,
@@ -74,7 +73,7 @@ async fn run(task: Task, plan: Arc<Plan>, timer: Sleep, mut networks: Networks) 
     let mut waits = Waits::default();
     loop {
         let before = waits.armed;
-        plan.read(&mut waits);
+        waits = plan.read();
         if waits.finished {
             return;
         }
@@ -99,7 +98,7 @@ async fn run(task: Task, plan: Arc<Plan>, timer: Sleep, mut networks: Networks) 
             });
         }
         if turn.receive {
-            for socket in &waits.sockets {
+            for socket in &*waits.sockets {
                 read(engine, &**socket);
             }
         }
@@ -120,13 +119,13 @@ async fn wait(plan: &Plan, waits: &Waits, mut timer: Pin<&mut Sleep>) -> Turn {
     std::future::poll_fn(|context| {
         let full = waits.full.as_ref();
         let told = told.as_mut().poll(context).is_ready();
-        let serve = full.is_some_and(|socket| has_room(&**socket, context))
+        let serve = full.is_some_and(|socket| socket.poll_writable(context).is_ready())
             | (told && plan.is_to_serve())
             | timer.as_mut().poll(context).is_ready()
             // A timer is a millisecond late. As long as a socket is full nothing else can be done about it.
             || full.is_none() && waits.armed.is_some_and(|due| due <= now());
         let mut receive = false;
-        for socket in &waits.sockets {
+        for socket in &*waits.sockets {
             receive |= socket.poll_readable(context).is_ready();
         }
         if serve || receive || told {

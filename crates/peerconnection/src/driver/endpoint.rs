@@ -18,7 +18,7 @@ use super::{
     sockets::{SOCKET_BUFFER, Socket, UdpSocket},
     ways::Ways,
 };
-use crate::{Configuration, Error, ErrorKind, Interface, PeerConnection, Settings};
+use crate::{Configuration, Error, Interface, PeerConnection, Settings};
 
 /// One UDP port that carries any number of connections, told apart by ICE's username fragment and then by address.
 ///
@@ -72,9 +72,6 @@ impl EndpointSettings {
         self
     }
 }
-
-const READERS: usize = 8;
-const MAX_READERS: usize = 64;
 
 impl Endpoint {
     /// Binds the port. `0.0.0.0` stands for all IPv4 addresses of the machine, `[::]` for all IPv6 addresses and, at the same port,
@@ -234,22 +231,16 @@ impl Endpoint {
             // All of 127.0.0.0/8 can be bound, and one of it is listed.
             for bound in bound.iter().filter(|it| !it.is_unspecified()) {
                 if found.iter().all(|it| it.address != *bound) {
-                    found.push(unlisted_interface(*bound));
+                    found.push(unlisted(*bound));
                 }
             }
             found
         };
-        Networks::of_machine(select).map_err(unlisted)
+        Networks::of_machine(select)
     }
 }
 
-/// Why there is no list of interfaces.
-pub(super) fn unlisted(error: io::Error) -> Error {
-    let message = format!("the interfaces of this machine cannot be listed: {error}");
-    Error::new(ErrorKind::Operation, message)
-}
-
-fn unlisted_interface(address: IpAddr) -> Interface {
+fn unlisted(address: IpAddr) -> Interface {
     Interface {
         name: String::new(),
         index: 0,
@@ -309,6 +300,10 @@ fn explain(protocol: &str, address: SocketAddr, error: &io::Error) -> String {
         _ => format!("{protocol} {address} cannot be bound: {error}"),
     }
 }
+
+/// Tasks that read from a port at most, unless it is said how many.
+const READERS: usize = 8;
+const MAX_READERS: usize = 64;
 
 #[cfg(test)]
 mod tests {

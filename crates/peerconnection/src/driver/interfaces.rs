@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use super::{clock, netlink::Changes};
-use crate::Interface;
+use crate::{Error, ErrorKind, Interface};
 
 /// The addresses that a connection is to know, as they change.
 pub(super) struct Networks {
@@ -29,11 +29,15 @@ impl Networks {
     ///
     /// # Errors
     ///
-    /// Those of the system.
+    /// `Operation` when they cannot be listed.
     pub(super) fn of_machine(
         select: impl Fn(Vec<Interface>) -> Vec<Interface> + Send + 'static,
-    ) -> io::Result<Self> {
-        Ok(Self::new(watch()?, select))
+    ) -> Result<Self, Error> {
+        let found = watch().map_err(|error| {
+            let message = format!("the interfaces of this machine cannot be listed: {error}");
+            Error::new(ErrorKind::Operation, message)
+        })?;
+        Ok(Self::new(found, select))
     }
 
     fn new(
@@ -125,15 +129,7 @@ async fn look_again(sender: watch::Sender<Vec<Interface>>) {
     interval.reset();
     loop {
         tokio::select! {
-            () = unwanted(&sender) => {
-                let mut watching = WATCH.lock().unwrap_or_else(PoisonError::into_inner);
-                if sender.receiver_count() == 0 {
-                    *watching = None;
-                    return;
-                }
-                // Somebody has come meanwhile.
-                continue;
-            }
+            () = unwanted(&sender, &WATCH) => return,
             () = changes.next() => interval.reset(),
             _ = interval.tick() => {}
         }
@@ -144,11 +140,19 @@ async fn look_again(sender: watch::Sender<Vec<Interface>>) {
     }
 }
 
-/// Waits until nobody has wanted to know for a while: where one connection follows the other, a thread each would cost more than
-/// the connection has of its own.
-async fn unwanted(sender: &watch::Sender<Vec<Interface>>) {
-    sender.closed().await;
-    sleep(LINGER).await;
+/// Waits until nobody has wanted to know for a while, and ends the watch: where one connection follows the other, a thread each would
+/// cost more than the connection has of its own.
+async fn unwanted(sender: &watch::Sender<Vec<Interface>>, watching: &Mutex<Option<Watch>>) {
+    loop {
+        sender.closed().await;
+        sleep(LINGER).await;
+        let mut watching = watching.lock().unwrap_or_else(PoisonError::into_inner);
+        // Else somebody has come meanwhile.
+        if sender.receiver_count() == 0 {
+            *watching = None;
+            return;
+        }
+    }
 }
 
 fn update(sender: &watch::Sender<Vec<Interface>>, found: Vec<Interface>) {
@@ -238,6 +242,10 @@ const LINGER: Duration = Duration::from_millis(100);
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+
+    use tokio::time::timeout;
+
     use super::*;
 
     fn interface(address: &str) -> Interface {
@@ -310,6 +318,25 @@ mod tests {
             assert!(clock::now() < end, "it stays for ever");
             thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// The watch goes on for who comes before it has ended.
+    #[tokio::test(start_paused = true)]
+    async fn who_comes_meanwhile_keeps_the_watch() {
+        let told = watch::channel(Vec::new()).0;
+        let watching = Mutex::new(Some(Watch {
+            told: told.clone(),
+            asked: oxirtc_netsim::epoch(),
+        }));
+        let mut unwanted = pin!(unwanted(&told, &watching));
+        assert!(timeout(LINGER / 2, &mut unwanted).await.is_err());
+        let receiver = told.subscribe();
+        assert!(timeout(LINGER * 10, &mut unwanted).await.is_err());
+        drop(receiver);
+        assert!(timeout(LINGER / 2, &mut unwanted).await.is_err());
+        assert!(watching.lock().unwrap().is_some());
+        assert!(timeout(LINGER, unwanted).await.is_ok());
+        assert!(watching.lock().unwrap().is_none());
     }
 
     /// Many connections at once ask the system once, and a later one again.

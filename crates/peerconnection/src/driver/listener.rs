@@ -4,6 +4,7 @@ use std::{
     collections::VecDeque,
     io,
     net::{IpAddr, SocketAddr},
+    sync::Arc,
     time::Duration,
 };
 
@@ -25,11 +26,8 @@ pub(super) struct Claimed {
     pub(super) bytes: Vec<u8>,
 }
 
-/// What takes a stream that names one of its connections; else it is closed.
-pub(super) trait Claimants: Clone + Send + 'static {
-    /// Its first datagram says for which.
-    fn claim(&self, claimed: Claimed);
-}
+/// Takes a stream of a peer, for a port or for one of its connections; else it is closed.
+pub(super) type Adopter = Arc<dyn Fn(Claimed) + Send + Sync>;
 
 /// Accepts streams until it is dropped.
 #[derive(Debug)]
@@ -55,15 +53,11 @@ impl Listener {
     /// # Errors
     ///
     /// Those of the system.
-    pub(super) fn bind(
-        runtime: &Handle,
-        address: SocketAddr,
-        claimants: impl Claimants,
-    ) -> io::Result<Self> {
+    pub(super) fn bind(runtime: &Handle, address: SocketAddr, adopt: Adopter) -> io::Result<Self> {
         let _entered = runtime.enter();
         let listener = stream::listen(address)?;
         let address = listener.local_addr()?;
-        let accepting = runtime.spawn(accept(listener, claimants)).abort_handle();
+        let accepting = runtime.spawn(accept(listener, adopt)).abort_handle();
         Ok(Self { address, accepting })
     }
 
@@ -103,17 +97,17 @@ impl Unclaimed {
     }
 }
 
-async fn accept(listener: TcpListener, claimants: impl Claimants) {
+async fn accept(listener: TcpListener, adopt: Adopter) {
     let mut unclaimed = Unclaimed::default();
     loop {
         let (stream, remote) = stream::accept(&listener).await;
-        let waiting = tokio::spawn(wait(stream, remote, claimants.clone()));
+        let waiting = tokio::spawn(wait(stream, remote, adopt.clone()));
         unclaimed.push(remote.ip(), waiting.abort_handle());
     }
 }
 
 /// Waits for the first datagram of a stream, which has to say whose it is.
-async fn wait(mut stream: TcpStream, remote: SocketAddr, claimants: impl Claimants) {
+async fn wait(mut stream: TcpStream, remote: SocketAddr, adopt: Adopter) {
     let first = tokio::time::timeout(PATIENCE, first_frame(&mut stream)).await;
     let (Ok(Ok(bytes)), Ok(local)) = (first, stream.local_addr()) else {
         return;
@@ -123,7 +117,7 @@ async fn wait(mut stream: TcpStream, remote: SocketAddr, claimants: impl Claiman
         remote,
         protocol: Protocol::Tcp,
     };
-    claimants.claim(Claimed {
+    adopt(Claimed {
         stream,
         path,
         bytes,

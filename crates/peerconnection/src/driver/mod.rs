@@ -74,7 +74,7 @@ impl PeerConnection {
             Error::new(ErrorKind::InvalidState, message)
         })?;
         runtime::check_io()?;
-        let networks = Networks::of_machine(|found| found).map_err(endpoint::unlisted)?;
+        let networks = Networks::of_machine(|found| found)?;
         let names = LocalNames::new(runtime.clone(), None);
         let ways = Ways::own(names, Ports::of(&settings));
         connection::open(configuration, settings, &runtime, ways, networks)

@@ -26,7 +26,7 @@ pub(super) struct Plan {
 }
 
 /// The plan as its task knows it.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Waits {
     /// When the timer is to fire.
     pub(super) armed: Option<Instant>,
@@ -35,10 +35,8 @@ pub(super) struct Waits {
     /// A socket that is to have room.
     pub(super) full: Option<Arc<dyn Socket>>,
     /// Sockets that only this task reads from.
-    pub(super) sockets: Vec<Arc<dyn Socket>>,
+    pub(super) sockets: Arc<[Arc<dyn Socket>]>,
     pub(super) finished: bool,
-    /// As many changes of the sockets are in it.
-    changes: u64,
 }
 
 impl Plan {
@@ -58,16 +56,9 @@ impl Plan {
         self.told.notify_one();
     }
 
-    /// Brings `known` up to date.
-    pub(super) fn read(&self, known: &mut Waits) {
-        let waits = self.waits();
-        (known.armed, known.turns) = (waits.armed, waits.turns);
-        known.finished = waits.finished;
-        known.full.clone_from(&waits.full);
-        if known.changes != waits.changes {
-            known.changes = waits.changes;
-            known.sockets.clone_from(&waits.sockets);
-        }
+    /// What it is now. No list is copied: the one of the sockets is shared.
+    pub(super) fn read(&self) -> Waits {
+        self.waits().clone()
     }
 
     /// Ends when the task is told of something.
@@ -82,14 +73,6 @@ impl Plan {
 
     fn waits(&self) -> MutexGuard<'_, Waits> {
         self.waits.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Waits {
-    pub(super) fn set_sockets(&mut self, sockets: &[Arc<dyn Socket>]) {
-        self.sockets.clear();
-        self.sockets.extend_from_slice(sockets);
-        self.changes += 1;
     }
 }
 

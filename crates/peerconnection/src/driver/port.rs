@@ -12,9 +12,9 @@ use tokio::{runtime::Handle, task::AbortHandle};
 use super::{
     clock,
     incoming::Incoming,
-    listener::{Claimants, Claimed, Listener},
+    listener::{Adopter, Claimed, Listener},
     receive::{deliver, readable, receive},
-    routes::{Adopter, Applied, ConnectionId, Notice, Routes},
+    routes::{Applied, ConnectionId, Notice, Routes},
     sockets::{Batch, Received, SOCKET_BUFFER, Socket, UdpSocket},
 };
 use crate::{
@@ -82,7 +82,14 @@ impl Port {
         addresses.dedup();
         for address in addresses {
             let routes = self.routes.clone();
-            let listener = Listener::bind(&self.runtime, address, Visitors(routes))?;
+            // Whose it is its first datagram says.
+            let adopt = move |claimed: Claimed| {
+                let adopter = read_locked(&routes).adopter(claimed.request());
+                if let Some(adopt) = adopter {
+                    adopt(claimed);
+                }
+            };
+            let listener = Listener::bind(&self.runtime, address, Arc::new(adopt))?;
             self.listeners.push(listener);
         }
         Ok(())
@@ -215,19 +222,6 @@ impl Share {
     pub(super) fn forget(&self) {
         let granted = locked(&self.port.routes).forget(clock::now(), self.id);
         self.tell(granted, Engine::handle_granted);
-    }
-}
-
-/// Who streams come for.
-#[derive(Clone)]
-struct Visitors(Arc<RwLock<Routes>>);
-
-impl Claimants for Visitors {
-    fn claim(&self, claimed: Claimed) {
-        let adopter = read_locked(&self.0).adopter(claimed.request());
-        if let Some(adopt) = adopter {
-            adopt(claimed);
-        }
     }
 }
 

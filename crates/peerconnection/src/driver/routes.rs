@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
     sync::{
-        Arc, Mutex, PoisonError,
+        Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -13,7 +13,7 @@ use oxirtc_ice::{Head, head};
 
 use super::{
     incoming::{Incoming, Unknown},
-    listener::Claimed,
+    listener::Adopter,
 };
 use crate::{Path, Route, api::WeakEngineLock, label::Label};
 
@@ -56,9 +56,6 @@ enum Flow {
 
 /// Who claims a path that another connection has, and since when.
 type Claim = (ConnectionId, Instant);
-
-/// Takes a stream of a peer for one connection.
-pub(super) type Adopter = Arc<dyn Fn(Claimed) + Send + Sync>;
 
 /// A connection, and a path that it is to be told something of.
 pub(super) type Notice = (WeakEngineLock, Path);

@@ -1,11 +1,6 @@
 //! From an engine to a socket.
 
-use std::{
-    io,
-    net::IpAddr,
-    sync::Arc,
-    task::{Context, Poll},
-};
+use std::{io, net::IpAddr, sync::Arc};
 
 use super::{outgoing::Outgoing, sockets::Socket};
 use crate::{Path, Transmit, label::Label};
@@ -81,11 +76,6 @@ impl Blocked {
     }
 }
 
-/// Whether a socket has room again.
-pub(super) fn has_room(socket: &dyn Socket, context: &mut Context<'_>) -> bool {
-    matches!(socket.poll_writable(context), Poll::Ready(_))
-}
-
 /// Sends one batch, in as many calls as the socket needs, and returns how many of its bytes are dealt with: fewer than all when the
 /// socket is full. What the network refuses is dropped, as the network itself might have.
 fn send(
@@ -157,21 +147,28 @@ fn is_unreachable(kind: io::ErrorKind) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::{net::SocketAddr, sync::Mutex};
+pub(super) mod tests {
+    use std::{
+        net::SocketAddr,
+        sync::Mutex,
+        task::{Context, Poll},
+    };
 
     use super::*;
     use crate::driver::Batch;
 
-    /// A socket that answers as the test says, the last answer first.
+    /// A socket that answers as the test says, the last answer first, and then takes everything.
     #[derive(Debug)]
-    struct Scripted(Mutex<Vec<io::Result<()>>>);
+    pub(in crate::driver) struct Scripted {
+        pub(in crate::driver) address: SocketAddr,
+        pub(in crate::driver) answers: Mutex<Vec<io::Result<()>>>,
+    }
 
     const HERE: ([u8; 4], u16) = ([192, 0, 2, 1], 1);
 
     impl Socket for Scripted {
         fn local_address(&self) -> SocketAddr {
-            HERE.into()
+            self.address
         }
 
         fn poll_readable(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -187,7 +184,7 @@ mod tests {
         }
 
         fn try_send(&self, _: &Outgoing<'_>) -> io::Result<()> {
-            self.0.lock().unwrap().pop().unwrap_or(Ok(()))
+            self.answers.lock().unwrap().pop().unwrap_or(Ok(()))
         }
 
         fn max_segments(&self) -> usize {
@@ -222,7 +219,10 @@ mod tests {
                     dscp: 0,
                     segment: 3,
                 };
-                let socket = Arc::new(Scripted(Mutex::new(answers)));
+                let socket = Arc::new(Scripted {
+                    address: HERE.into(),
+                    answers: Mutex::new(answers),
+                });
                 let script = socket.clone();
                 let sent = Blocked::send(socket, None, transmit, &[1, 1, 1, 2], Label([0, 0]));
                 let told = |it: &Refusals| (it.unreachable, it.too_long.is_some());
@@ -239,7 +239,10 @@ mod tests {
                 assert_eq!(refusals.datagrams, 1);
                 let refused = refusals.too_long.unwrap_or(vec![1; 3]);
                 assert_eq!(refused, [1; 3], "the datagram, not the batch");
-                assert!(script.0.lock().unwrap().is_empty(), "all of it was sent");
+                assert!(
+                    script.answers.lock().unwrap().is_empty(),
+                    "all of it was sent"
+                );
             }
         }
     }

@@ -2,11 +2,11 @@
 
 use std::{
     cell::RefCell,
-    fmt, io,
-    io::IoSliceMut,
+    fmt,
+    io::{self, IoSliceMut},
     net::{IpAddr, SocketAddr},
     sync::{
-        Arc, OnceLock,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll},
@@ -312,7 +312,7 @@ impl From<&RecvMeta> for Received {
 /// socket of the machine comes and when the last one goes: a connection that comes and goes alone would have it do so twice.
 #[cfg(target_os = "linux")]
 fn keep_gro() {
-    static KEPT: OnceLock<Option<socket2::Socket>> = OnceLock::new();
+    static KEPT: std::sync::OnceLock<Option<socket2::Socket>> = std::sync::OnceLock::new();
     KEPT.get_or_init(|| {
         let udp = Some(socket2::Protocol::UDP);
         let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::DGRAM, udp).ok()?;

@@ -124,7 +124,7 @@ pub(super) async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
             }
             Err(error) => {
                 log::debug!("no stream is accepted: {error}");
-                tokio::time::sleep(LINGER).await;
+                tokio::time::sleep(RETRY).await;
             }
         }
     }
@@ -313,7 +313,10 @@ impl fmt::Debug for Stream {
 }
 
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long who does not read is waited for at the end.
 const LINGER: Duration = Duration::from_secs(1);
+/// After how long a stream that the system refused is asked for again.
+const RETRY: Duration = Duration::from_secs(1);
 /// Streams that wait to be taken.
 const BACKLOG: i32 = 16;
 const BUFFER: usize = 65_536;
@@ -327,8 +330,10 @@ const MAX_SEGMENTS: usize = 64;
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::task::Wake;
+    use std::{
+        sync::atomic::{AtomicUsize, Ordering},
+        task::Wake,
+    };
 
     use super::*;
     use crate::{Transmit, driver::send::Blocked, label::Label};

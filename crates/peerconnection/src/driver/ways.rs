@@ -9,8 +9,8 @@ use crate::{Path, Protocol};
 
 /// The sockets and streams of a connection.
 pub(super) struct Ways {
-    /// Sockets of its own.
-    pub(super) own: Vec<Arc<dyn Socket>>,
+    /// Sockets of its own. The list is made anew with each that comes or goes, as its task has the same one.
+    pub(super) own: Arc<[Arc<dyn Socket>]>,
     /// Its share of a port.
     pub(super) share: Option<Share>,
     pub(super) streams: Vec<Arc<Stream>>,
@@ -37,7 +37,7 @@ impl Ways {
 
     fn new(share: Option<Share>, names: Option<LocalNames>, ports: Ports) -> Self {
         Self {
-            own: Vec::new(),
+            own: Arc::default(),
             share,
             streams: Vec::new(),
             full: Vec::new(),

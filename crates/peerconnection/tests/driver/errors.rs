@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use oxirtc_peerconnection::{
     Certificate, Configuration, Endpoint, ErrorKind, KeyAlgorithm, PeerConnection,
+    driver::UdpSocket,
 };
 
 #[tokio::test]
@@ -45,6 +46,12 @@ fn outside_of_a_runtime_an_endpoint_is_refused() {
     let error = Endpoint::bind("127.0.0.1:0").unwrap_err();
     assert!(error.to_string().contains("runtime"), "{error}");
     assert!(Endpoint::with_sockets(Vec::new()).is_err());
+}
+
+#[test]
+fn outside_of_a_runtime_a_socket_is_refused() {
+    let error = UdpSocket::bind(([127, 0, 0, 1], 0).into(), 100_000).unwrap_err();
+    assert!(error.to_string().contains("no tokio runtime"), "{error}");
 }
 
 /// A connection would gather nothing.
