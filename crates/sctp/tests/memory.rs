@@ -69,6 +69,7 @@ fn memory_stays_bounded() {
     lists_longer_than_a_record_are_not_kept();
     an_owner_who_asks_for_no_events_holds_little();
     an_owner_who_sends_and_asks_for_no_events_holds_little();
+    restarts_leave_nothing();
     answers_that_wait_are_little();
     sacks_that_wait_are_little();
     // TSNs alone bound how many parts there are where the window is wide.
@@ -471,6 +472,22 @@ fn an_owner_who_sends_and_asks_for_no_events_holds_little() {
     assert!(most < 64 << 10, "{most}");
     // The first are told one by one, and what follows once for each stream.
     assert!((200..=228).contains(&victim.pair.events(0).len()));
+}
+
+/// The peer restarts the association again and again.
+fn restarts_leave_nothing() {
+    let mut victim = Victim::new(Config::default());
+    let (before, mut most) = (held(), 0);
+    for _ in 0..10_000 {
+        victim.init();
+        let cookie = victim.cookie.clone();
+        victim.chunk(ChunkKind::COOKIE_ECHO, &cookie);
+        victim.answer();
+        most = most.max(held() - before);
+    }
+    assert!(victim.pair.events(0).contains(&Event::Restarted));
+    println!("restarts: {most}");
+    assert!(most < 4 << 10, "{most}");
 }
 
 /// However long packets may be.

@@ -215,7 +215,8 @@ impl Victim {
         Packet::start(&mut buf, 5000, 5000, 0);
         let parameters = [&[0xc0, 0, 0, 4, 0x80, 8, 0, 6, 130, 192, 0, 0], more].concat();
         let init = Init {
-            tag: 77,
+            // Another than before, or it would be no restart.
+            tag: self.tag,
             window: 100_000,
             outbound: 65_535,
             inbound: 65_535,

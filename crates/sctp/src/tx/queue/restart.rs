@@ -9,6 +9,10 @@ impl Queue {
         let mut old = std::mem::take(self);
         self.interleaved = old.interleaved;
         self.before = std::mem::take(&mut old.before);
+        // A peer may restart again and again.
+        if old.streams.is_empty() {
+            return;
+        }
         self.before.push_back(Before {
             streams: std::mem::take(&mut old.streams),
             scheduler: std::mem::take(&mut old.scheduler),
