@@ -305,7 +305,8 @@ impl Association {
         self.state != State::Closed && !self.is_setting_up()
     }
 
-    /// The next event.
+    /// The next event. To be asked until there is none, after each input: a stream that is to be announced has its place in the
+    /// receive window until then, though it may have been read.
     pub fn poll_event(&mut self) -> Option<Event> {
         let beginning = self.events.pop_beginning();
         if beginning.is_some() {
