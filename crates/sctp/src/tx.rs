@@ -298,6 +298,10 @@ impl Sender {
 
     /// T3-rtx begins anew, if there is something to wait for.
     pub(crate) fn start_t3(&mut self, now: Instant) {
+        if self.recovery.t3.is_none() {
+            // A probe of before it ran is late by now.
+            self.recovery.probe = None;
+        }
         // What probes a window that is closed has a timer of its own.
         let probes = self.window_probe.is_some() && self.outstanding.is_only_window_probe();
         let waits = self.outstanding.flight_bytes() > 0 && !probes;

@@ -4,7 +4,7 @@ mod support;
 
 use std::time::Duration;
 
-use oxirtc_netsim::{Link, for_each_seed, percent};
+use oxirtc_netsim::{End, Link, for_each_seed, percent};
 use oxirtc_sctp::{Config, Error, Event, Reliability, SendOptions};
 
 use support::{Pair, Sides, ms, pattern, perfect};
@@ -86,6 +86,7 @@ fn a_lost_probe_that_may_not_go_again_holds_nothing_up() {
         let link = Link::new(1).delay(ms(10));
         let mut pair = support::pair_with(1, link, Config::default(), config).connected();
         let is_closed = |pair: &mut Pair| pair.ends[0].stats().peer_window == 0;
+        pair.keep();
         while !is_closed(&mut pair) {
             pair.say(0, 1, pattern(1000, 0));
             pair.run_for(ms(40));
@@ -93,6 +94,7 @@ fn a_lost_probe_that_may_not_go_again_holds_nothing_up() {
         let is_idle = |pair: &mut Pair| pair.ends[0].total_unacknowledged() == 0;
         pair.run_until(Duration::from_secs(60), is_idle);
         assert!(is_closed(&mut pair));
+        let (_, last) = pair.kept().into_iter().rfind(|it| it.0 == 1).unwrap();
         let once = SendOptions {
             reliability: Reliability::Retransmits(0),
             ..SendOptions::default()
@@ -106,6 +108,8 @@ fn a_lost_probe_that_may_not_go_again_holds_nothing_up() {
         pair.run_until(Duration::from_secs(5), |pair| {
             pair.ends[0].stats().in_flight > 0
         });
+        // That it is closed is heard once more.
+        pair.deliver(End::A, (), last);
         pair.run_for(ms(100));
         if is_heard {
             pair.tap = None;
