@@ -321,7 +321,7 @@ impl Association {
     /// What follows from an input once it has been dealt with. Only here steps are done, so that an input costs one of them.
     fn settle_input(&mut self, now: Instant) {
         if self.ended.is_none() {
-            self.sweep_reset();
+            self.sweep_reset(now);
         }
         self.settle(now);
     }

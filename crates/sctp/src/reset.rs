@@ -1,13 +1,13 @@
 //! Resetting and adding streams (RFC 6525).
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::{
     Association, Error, Event, State, StreamId, Tsn,
     packet::{Chunk, Reconfig, Request, ResetResult, Write},
     rx::Deferred,
     streams::StreamSet,
-    tcb::{Ours, Want},
+    tcb::{Ours, Told, Want},
     timer::Timer,
 };
 
@@ -186,8 +186,9 @@ impl Association {
                 | Request::TsnReset { sequence }
                 | Request::AddOutgoing { sequence, .. }
                 | Request::AddIncoming { sequence, .. } => {
-                    let result = self.answer(sequence, request);
-                    self.respond(sequence, result);
+                    if let Some(result) = self.answer(now, sequence, request) {
+                        self.respond(sequence, result);
+                    }
                 }
             }
         }
@@ -200,20 +201,24 @@ impl Association {
         self.control.response(parameter);
     }
 
-    /// RFC 6525 §5.2.1: each request is carried out once, however often it comes.
-    fn answer(&mut self, sequence: u32, request: Request<'_>) -> ResetResult {
+    /// RFC 6525 §5.2.1: each request is carried out once, however often it comes. What takes steps and waits for nothing has its answer
+    /// with the last of them.
+    fn answer(&mut self, now: Instant, sequence: u32, request: Request<'_>) -> Option<ResetResult> {
         if sequence != self.reset.expected {
-            let known = self
-                .reset
-                .results
-                .iter()
-                .find(|(known, _)| *known == sequence);
-            return known.map_or(ResetResult::BAD_SEQUENCE_NUMBER, |(_, result)| *result);
+            let mut results = self.reset.results.iter();
+            let known = results.find(|(known, _)| *known == sequence);
+            let result = known.map_or(ResetResult::BAD_SEQUENCE_NUMBER, |it| it.1);
+            if result == ResetResult::IN_PROGRESS
+                && let Some(deferred) = &mut self.rx.deferred
+            {
+                deferred.told = true;
+            }
+            return Some(result);
         }
         let result = match request {
             Request::OutgoingReset {
                 last_tsn, streams, ..
-            } => self.perform_outgoing_reset(sequence, last_tsn, streams),
+            } => self.perform_outgoing_reset(now, sequence, last_tsn, streams),
             Request::AddOutgoing { count, .. } => match self.peer.inbound.checked_add(count) {
                 Some(total) => {
                     self.peer.inbound = total;
@@ -238,10 +243,19 @@ impl Association {
         };
         self.reset.expected = sequence.wrapping_add(1);
         self.reset.note(sequence, result);
-        result
+        let own = |it: &Deferred| it.request == Some(sequence) && !it.told;
+        let later =
+            result == ResetResult::IN_PROGRESS && self.rx.deferred.as_ref().is_some_and(own);
+        (!later).then_some(result)
     }
 
-    fn perform_outgoing_reset(&mut self, sequence: u32, last: Tsn, list: &[u8]) -> ResetResult {
+    fn perform_outgoing_reset(
+        &mut self,
+        now: Instant,
+        sequence: u32,
+        last: Tsn,
+        list: &[u8],
+    ) -> ResetResult {
         if list.len() > MAX_LIST {
             return ResetResult::DENIED;
         }
@@ -253,16 +267,18 @@ impl Association {
             if (deferred.last, &deferred.streams) != (last, &streams) {
                 return ResetResult::ALREADY_IN_PROGRESS;
             }
-            deferred.request = Some(sequence);
+            (deferred.request, deferred.told) = (Some(sequence), true);
             return ResetResult::IN_PROGRESS;
         }
         // RFC 6525 §5.2.2: a request is known by its number, and is performed again under another, as a stream may
-        // have lived and ended in between without data. Only who was told to wait may be asking for the same once more.
+        // have lived and ended in between without data. Only who was told to wait may be asking for the same once more, and does so
+        // after a timeout.
         let asked = self.reset.told.take();
-        if asked.is_some_and(|told| told == (last, streams.clone())) {
+        if asked.is_some_and(|it| (it.last, &it.streams) == (last, &streams) && now < it.until) {
             return ResetResult::PERFORMED;
         }
-        let deferred = Deferred::new(Some(sequence), last, streams);
+        let mut deferred = Deferred::new(Some(sequence), last, streams);
+        deferred.told = last > self.rx.tracker.cumulative();
         let is_long = deferred.is_long();
         self.rx.deferred = Some(deferred);
         // A long one takes steps anyway, and its list has cost enough for now.
@@ -277,7 +293,7 @@ impl Association {
     }
 
     /// Goes on with a reset that waited for data, or that is too large for one step.
-    pub(crate) fn sweep_reset(&mut self) {
+    pub(crate) fn sweep_reset(&mut self, now: Instant) {
         if let Some(performed) = self.rx.sweep()
             && let Some(request) = performed.request
         {
@@ -285,7 +301,11 @@ impl Association {
             self.reset.note(request, ResetResult::PERFORMED);
             self.respond(request, ResetResult::PERFORMED);
             self.announce_resets(&performed.streams);
-            self.reset.told = Some((performed.last, performed.streams));
+            self.reset.told = performed.told.then(|| Told {
+                last: performed.last,
+                streams: performed.streams,
+                until: now + ASKS_AGAIN,
+            });
         }
     }
 
@@ -359,5 +379,7 @@ impl Association {
 
 /// The list of a request is kept for a while, so there is a longest one: a record of DTLS has room for.
 const MAX_LIST: usize = 16 << 10;
+/// Who was told to wait asks again within this time, if he does not take the answer that comes without asking.
+const ASKS_AGAIN: Duration = Duration::from_secs(5);
 /// Headers of packet, chunk and request.
 const REQUEST_OVERHEAD: usize = 12 + 4 + 16 + 4;

@@ -54,6 +54,8 @@ pub(crate) struct Deferred {
     /// The last TSN before the reset.
     pub(crate) last: Tsn,
     pub(crate) streams: StreamSet,
+    /// The peer was told to wait for it.
+    pub(crate) told: bool,
     /// How far it has been performed: streams when some are named, otherwise the stream to go on with.
     swept: usize,
 }
@@ -398,6 +400,7 @@ impl Deferred {
             request,
             last,
             streams,
+            told: false,
             swept: 0,
         }
     }

@@ -68,12 +68,21 @@ pub(crate) struct Reconfiguration {
     /// The results of the peer's last two requests, as one chunk may carry two.
     pub(crate) results: VecDeque<(u32, ResetResult)>,
     /// The peer's reset that was performed after it had been told to wait: it may ask once more, under another number.
-    pub(crate) told: Option<(Tsn, StreamSet)>,
+    pub(crate) told: Option<Told>,
     /// Our streams that are ready to be reset.
     pub(crate) ready: VecDeque<StreamId>,
     /// How many streams we want more.
     pub(crate) add: u16,
     pub(crate) request: Option<Ours>,
+}
+
+/// A reset of the peer's that it was told to wait for.
+#[derive(Debug)]
+pub(crate) struct Told {
+    pub(crate) last: Tsn,
+    pub(crate) streams: StreamSet,
+    /// So long another request for the same is this one.
+    pub(crate) until: Instant,
 }
 
 /// Our request under way; there is one at most.

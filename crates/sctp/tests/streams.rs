@@ -494,21 +494,29 @@ fn a_request_that_has_to_wait_is_asked_again() {
 /// RFC 6525 §5.2.2: a stream may live and end without data; each of its resets is performed and told.
 #[test]
 fn a_second_reset_without_data_is_performed() {
-    let mut pair = perfect(1).connected();
-    for _ in 0..3 {
-        pair.ends[0].reset_streams(pair.now, &[7]).unwrap();
-        pair.run_for(ms(500));
-        assert_eq!(pair.main_events(0), [Event::OutgoingReset { stream: 7 }]);
-        assert_eq!(pair.main_events(1), [Event::IncomingReset { stream: 7 }]);
+    // Many are reset in steps.
+    for count in [1, 100] {
+        let mut pair = perfect(1).connected();
+        let streams = Vec::from_iter(7..7 + count);
+        for _ in 0..3 {
+            pair.ends[0].reset_streams(pair.now, &streams).unwrap();
+            pair.run_for(ms(500));
+            let outgoing = streams
+                .iter()
+                .map(|it| Event::OutgoingReset { stream: *it });
+            assert!(outgoing.eq(pair.main_events(0)), "{count}");
+            let incoming = streams
+                .iter()
+                .map(|it| Event::IncomingReset { stream: *it });
+            assert!(incoming.eq(pair.main_events(1)), "{count}");
+        }
     }
 }
 
 /// A peer that was told to wait may ask once more under another number, and means the same.
 #[test]
 fn who_was_told_to_wait_may_ask_again() {
-    let mut pair = perfect(1).connected();
-    let (tag, first, last) = link_to(&mut pair, 1);
-    let ask = |pair: &mut Pair, sequence: u32| {
+    let ask = |pair: &mut Pair, (tag, last): (u32, u32), sequence: u32| {
         let request = Request::OutgoingReset {
             sequence,
             response_sequence: 0,
@@ -518,23 +526,42 @@ fn who_was_told_to_wait_may_ask_again() {
         pair.ends[1].handle_packet(pair.now, &request_packet(tag, request));
         responses(&pair.take_packets(1))
     };
-    assert_eq!(ask(&mut pair, first), [ResetResult::IN_PROGRESS]);
-    let mut packet = Vec::new();
-    Packet::start(&mut packet, 5000, 5000, tag);
-    let tsn = oxirtc_sctp::Tsn(last.wrapping_add(2));
-    oxirtc_sctp::packet::ForwardTsn::write(&mut packet, tsn, std::iter::empty());
-    Packet::finish(&mut packet, 0);
-    pair.ends[1].handle_packet(pair.now, &packet);
+    let skip = |pair: &mut Pair, (tag, last): (u32, u32)| {
+        let mut packet = Vec::new();
+        Packet::start(&mut packet, 5000, 5000, tag);
+        let tsn = oxirtc_sctp::Tsn(last.wrapping_add(2));
+        oxirtc_sctp::packet::ForwardTsn::write(&mut packet, tsn, std::iter::empty());
+        Packet::finish(&mut packet, 0);
+        pair.ends[1].handle_packet(pair.now, &packet);
+    };
+    let mut pair = perfect(1).connected();
+    let (tag, first, last) = link_to(&mut pair, 1);
+    let asked = ask(&mut pair, (tag, last), first);
+    assert_eq!(asked, [ResetResult::IN_PROGRESS]);
+    skip(&mut pair, (tag, last));
     assert_eq!(responses(&pair.take_packets(1)), [ResetResult::PERFORMED]);
     let reset = Event::IncomingReset { stream: 9 };
     assert!(pair.main_events(1).contains(&reset));
     // The first under another number is the same request, the second is not.
     for (more, performed) in [(0, false), (1, false), (2, true), (3, true)] {
         let sequence = first.wrapping_add(more);
-        assert_eq!(ask(&mut pair, sequence), [ResetResult::PERFORMED]);
+        let asked = ask(&mut pair, (tag, last), sequence);
+        assert_eq!(asked, [ResetResult::PERFORMED]);
         let events = pair.main_events(1);
         assert_eq!(events.contains(&reset), performed, "{more}: {events:?}");
     }
+    // Who asks much later has heard the answer that came without asking.
+    let mut pair = perfect(1).connected();
+    let (tag, first, last) = link_to(&mut pair, 1);
+    let asked = ask(&mut pair, (tag, last), first);
+    assert_eq!(asked, [ResetResult::IN_PROGRESS]);
+    skip(&mut pair, (tag, last));
+    assert_eq!(responses(&pair.take_packets(1)), [ResetResult::PERFORMED]);
+    pair.main_events(1);
+    pair.now += Duration::from_secs(6);
+    let asked = ask(&mut pair, (tag, last), first.wrapping_add(1));
+    assert_eq!(asked, [ResetResult::PERFORMED]);
+    assert!(pair.main_events(1).contains(&reset));
 }
 
 /// What follows a reset waits for it at the sender: it is not acknowledged, and is no account of ours.
@@ -588,15 +615,17 @@ fn all_streams_are_reset_in_steps() {
     }
     pair.run_for(Duration::from_secs(5));
     pair.main_events(1);
-    let request = Request::OutgoingReset {
-        sequence: first,
-        response_sequence: 0,
-        last_tsn: oxirtc_sctp::Tsn(last),
-        streams: &[],
+    let ask = |pair: &mut Pair, sequence: u32| {
+        let request = Request::OutgoingReset {
+            sequence,
+            response_sequence: 0,
+            last_tsn: oxirtc_sctp::Tsn(last),
+            streams: &[],
+        };
+        pair.ends[1].handle_packet(pair.now, &request_packet(tag, request));
+        responses(&pair.take_packets(1))
     };
-    pair.ends[1].handle_packet(pair.now, &request_packet(tag, request));
-    let mut answers = responses(&pair.take_packets(1));
-    assert_eq!(answers, [ResetResult::IN_PROGRESS]);
+    let mut answers = ask(&mut pair, first);
     let mut steps = 0;
     while pair.ends[1].poll_timeout() == Some(pair.now) {
         pair.ends[1].handle_timeout(pair.now);
@@ -604,15 +633,23 @@ fn all_streams_are_reset_in_steps() {
         steps += 1;
     }
     assert!(steps > 10, "{steps}");
-    assert_eq!(answers, [ResetResult::IN_PROGRESS, ResetResult::PERFORMED]);
-    assert_eq!(
-        pair.main_events(1)
-            .iter()
-            .filter(|event| matches!(event, Event::AllIncomingReset))
-            .count(),
-        1
-    );
+    assert_eq!(answers, [ResetResult::PERFORMED], "with the last step");
+    let events = pair.main_events(1);
+    let resets = |events: Vec<Event>| {
+        let all = Event::AllIncomingReset;
+        events.into_iter().filter(|it| *it == all).count()
+    };
+    assert_eq!(resets(events), 1);
     assert_eq!(pair.read_all(1, 1999).len(), 1, "it can still be read");
+    // Who asks meanwhile is told to wait, and may ask for the same under another number.
+    assert_eq!(ask(&mut pair, first.wrapping_add(1)), []);
+    let again = ask(&mut pair, first.wrapping_add(1));
+    assert_eq!(again, [ResetResult::IN_PROGRESS]);
+    pair.run_for(ms(1));
+    assert_eq!(resets(pair.main_events(1)), 1);
+    let again = ask(&mut pair, first.wrapping_add(2));
+    assert_eq!(again, [ResetResult::PERFORMED]);
+    assert_eq!(resets(pair.main_events(1)), 0);
 }
 
 /// RFC 6525 §5.2.2: a stream that does not exist is not reset.
