@@ -273,6 +273,7 @@ impl Reassembly {
             if run.length + right.length > self.limit {
                 return Outcome::TooLarge;
             }
+            self.cost.take(run.fit());
             (run.last, run.end) = (right.last, right.end);
             run.length += right.length;
             run.spare += right.spare;
@@ -434,6 +435,20 @@ impl Run {
         self.spare -= payload.len();
     }
 
+    /// Gives back what was reserved for pieces that are not going to be in its last part. How much that was.
+    fn fit(&mut self) -> usize {
+        let Some(part) = self.parts.back_mut() else {
+            return 0;
+        };
+        let before = part.capacity();
+        if before - part.len() > SPARE {
+            part.shrink_to_fit();
+        }
+        let freed = before - part.capacity();
+        self.spare -= freed;
+        freed
+    }
+
     /// Appends what came after it; the fewer parts move.
     fn join(&mut self, mut right: VecDeque<Vec<u8>>) {
         if self.parts.len() >= right.len() {
@@ -516,6 +531,8 @@ const PART_COST: usize = 64;
 const MAX_PART: usize = 256 << 10;
 /// A part does not grow by more than this beyond what comes.
 const MAX_GROWTH: usize = 8 << 10;
+/// So much that was reserved in a part is worth giving back.
+const SPARE: usize = 1024;
 /// The most that is made ready for a message before it has come.
 const MAX_EXPECTED: usize = 128 << 10;
 

@@ -213,3 +213,23 @@ proptest! {
         prop_assert_eq!((complete, reassembly.cost(), reassembly.runs.len()), (3, 0, 0));
     }
 }
+
+/// Where a gap is filled, what had been reserved before it is given back: what comes next has a part of its own.
+#[test]
+fn a_gap_that_is_filled_leaves_no_room_that_nobody_uses() {
+    let mut reassembly = Reassembly::new(1 << 20, Tsn(0));
+    let mut put = |tsn: u32, flags: u8| {
+        let outcome = reassembly.insert(&chunk(tsn, flags, &[7; 1000]));
+        reassembly.check();
+        (outcome == Outcome::Stored, reassembly.cost())
+    };
+    put(0, Data::BEGIN);
+    for part in 0..10 {
+        // After twenty pieces one is late.
+        let pieces = (1..20).chain([21, 20]);
+        let last = pieces.map(|tsn| put(21 * part + tsn, 0)).last();
+        let (pieces, parts) = (21 * part as usize + 22, part as usize + 2);
+        let cost = 1000 * pieces + RUN_COST + parts * PART_COST;
+        assert_eq!(last, Some((true, cost)));
+    }
+}
