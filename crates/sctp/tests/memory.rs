@@ -65,6 +65,8 @@ fn memory_stays_bounded() {
         what_does_not_count_is_what_was_reckoned(Victim::interleaving, window);
         what_is_freed_counts_to_the_last(Victim::new, window);
         what_is_freed_counts_to_the_last(Victim::interleaving, window);
+        resets_between_messages_take_no_room(Victim::new, window);
+        resets_between_messages_take_no_room(Victim::interleaving, window);
     }
     lists_longer_than_a_record_are_not_kept();
     an_owner_who_asks_for_no_events_holds_little();
@@ -412,6 +414,45 @@ fn what_is_freed_counts_to_the_last(victim: fn(Config) -> Victim, window: usize)
     let bound = 2 * window + (256 << 10);
     println!("what others take while parts are freed: {most} of {bound}");
     assert!((window as i64..=bound as i64).contains(&most), "{most}");
+}
+
+/// Messages that nobody reads and resets take turns on streams until what counts is full, and one more reset of all of them makes their
+/// lists grow.
+fn resets_between_messages_take_no_room(victim: fn(Config) -> Victim, window: usize) {
+    let config = Config::default().receive_window(window as u32);
+    let mut victim = victim(config.max_message_size(window / 4));
+    let before = held();
+    let mut tsn = 0;
+    for page in 0..256u32 {
+        let stream = (256 * page + 255).min(65_534) as u16;
+        victim.whole(tsn, 0, (stream, 0), b"x");
+        tsn += 1;
+        victim.pair.read_all(0, stream);
+        victim.pair.main_events(0);
+    }
+    let full = match victim.interleaving {
+        true => 2 * window - (144 << 10),
+        false => window / 8 * 11,
+    };
+    // A list of 256 has 129 messages then, and each costs 129 bytes, the stream 384.
+    let streams = 1..(full / (129 * 129 + 384 + 1)) as u16;
+    for round in 0..129 {
+        for stream in streams.clone() {
+            victim.whole(tsn, Data::UNORDERED, (stream, 0), b"x");
+            tsn += 1;
+        }
+        victim.answer();
+        if round > 0 {
+            reset(&mut victim, (round - 1, tsn - 1), streams.clone());
+            most_of_steps(&mut victim);
+        }
+    }
+    let stats = victim.pair.ends[0].stats();
+    assert_eq!((stats.dropped_out_of_window, victim.is_alive()), (0, true));
+    let most = held() - before;
+    let bound = 2 * window + (256 << 10);
+    println!("messages and resets in turns: {most} of {bound}");
+    assert!((window as i64 / 3..=bound as i64).contains(&most), "{most}");
 }
 
 /// No record of DTLS carries lists of that length.
