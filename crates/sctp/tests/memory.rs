@@ -68,6 +68,7 @@ fn memory_stays_bounded() {
         resets_between_messages_take_no_room(Victim::new, window);
         resets_between_messages_take_no_room(Victim::interleaving, window);
     }
+    lists_that_grow_when_all_is_full_are_reckoned_for(4 * WINDOW);
     lists_longer_than_a_record_are_not_kept();
     an_owner_who_asks_for_no_events_holds_little();
     an_owner_who_sends_and_asks_for_no_events_holds_little();
@@ -453,6 +454,82 @@ fn resets_between_messages_take_no_room(victim: fn(Config) -> Victim, window: us
     let bound = 2 * window + (256 << 10);
     println!("messages and resets in turns: {most} of {bound}");
     assert!((window as i64 / 3..=bound as i64).contains(&most), "{most}");
+}
+
+/// Of many streams each has a list that is full, of messages in parts, and one message waits on each; what others were given up for
+/// makes all the lists grow, when what counts is full, and as much room as does not count is that of a list that was read.
+fn lists_that_grow_when_all_is_full_are_reckoned_for(window: usize) {
+    let config = Config::default().receive_window(window as u32);
+    let mut victim = Victim::interleaving(config.max_message_size(window / 4));
+    let before = held();
+    let mut tsn = 0;
+    let mut next = || {
+        tsn += 1;
+        tsn - 1
+    };
+    for page in 0..256u32 {
+        let stream = (256 * page + 255).min(65_534) as u16;
+        victim.whole(next(), 0, (stream, 0), b"x");
+        victim.pair.read_all(0, stream);
+        victim.pair.main_events(0);
+    }
+    let streams = 1..(window / 58_000) as u16;
+    for stream in streams.clone() {
+        for message in 0..256 {
+            victim.part(
+                next(),
+                Data::UNORDERED | Data::END,
+                (stream, message),
+                1,
+                b"x",
+            );
+            victim.part(
+                next(),
+                Data::UNORDERED | Data::BEGIN,
+                (stream, message),
+                0,
+                b"x",
+            );
+        }
+        victim.whole(next(), 0, (stream, 1), b"x");
+        victim.answer();
+    }
+    let read = 256 * streams.len() + 1024;
+    for _ in 0..read {
+        victim.whole(next(), Data::UNORDERED, (300, 0), b"x");
+    }
+    victim.answer();
+    for _ in 1..read {
+        victim.pair.ends[0].read(300);
+    }
+    let dropped = |victim: &Victim| victim.pair.ends[0].stats().dropped_out_of_window;
+    assert_eq!(dropped(&victim), 0);
+    let payload = vec![0; 50_000];
+    let (mut length, mut at) = (payload.len(), next());
+    while length > 0 {
+        let seen = dropped(&victim);
+        victim.whole(at, Data::UNORDERED, (301, 0), &payload[..length]);
+        victim.answer();
+        if dropped(&victim) == seen {
+            at = next();
+        } else {
+            length = (length * 3 / 4).min(length - 1);
+        }
+    }
+    drop(payload);
+    reset(&mut victim, (0, 90_000), 30_000..38_170);
+    for range in 0..1024 {
+        let offset = at + 100 + 2 * range;
+        victim.whole(offset, Data::UNORDERED, (65_535, 0), b"x");
+    }
+    victim.answer();
+    let full = held() - before;
+    victim.forward(at, streams.map(|stream| (stream, 0)));
+    let most = most_of_steps(&mut victim) - before;
+    assert!(victim.is_alive());
+    let bound = 2 * window + (256 << 10);
+    println!("lists that grow when all is full: {full}, then {most} of {bound}");
+    assert!((window as i64..=bound as i64).contains(&most), "{most}");
 }
 
 /// No record of DTLS carries lists of that length.

@@ -534,7 +534,8 @@ impl Numbers {
 const FIRST: usize = 4;
 /// So much more room than for twice of what can be read is kept for what comes next.
 const SPARE: usize = 1024;
-/// What a message costs beside its bytes, slack of the queue it stands in included.
+/// What a message costs beside its bytes, slack of the queue it stands in included: there is room for twice as many as stand in all queues,
+/// and each that is full has just as much more when what waited is handed out, for which nobody asks whether there is room.
 const MESSAGE_COST: usize = 128;
 /// What a stream with something in it costs.
 const STREAM_COST: usize = 384;
