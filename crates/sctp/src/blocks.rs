@@ -54,11 +54,6 @@ impl<T> Queue<T> {
     }
 
     #[inline]
-    pub(crate) fn back(&self) -> Option<&T> {
-        self.last.back().or_else(|| self.first.back())
-    }
-
-    #[inline]
     pub(crate) fn back_mut(&mut self) -> Option<&mut T> {
         match self.last.is_empty() {
             true => self.first.back_mut(),
@@ -345,7 +340,8 @@ mod tests {
                 prop_assert!(is_in_blocks(&queue));
                 prop_assert_eq!(queue.len(), model.len());
                 prop_assert_eq!(queue.is_empty(), model.is_empty());
-                prop_assert_eq!((queue.front(), queue.back()), (model.front(), model.back()));
+                prop_assert_eq!(queue.back_mut(), model.back_mut());
+                prop_assert_eq!(queue.front(), model.front());
                 prop_assert!(queue.iter().eq(&model) && queue.iter().rev().eq(model.iter().rev()));
                 for index in 0..=model.len() {
                     prop_assert_eq!(queue.get(index), model.get(index));

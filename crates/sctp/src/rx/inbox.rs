@@ -60,6 +60,9 @@ struct Stored {
     ordered: bool,
     /// How often the association had been restarted.
     restarts: u8,
+    /// The peer reset the stream behind it: when it is read, that stands in its place. So no list grows by a reset, for which nobody
+    /// asks whether there is room.
+    last: bool,
     payload: Payload,
 }
 
@@ -87,6 +90,7 @@ impl Inbox {
             ppid: completed.ppid,
             ordered: completed.ordered,
             restarts: self.restarts,
+            last: false,
             payload: completed.payload,
         };
         if message.ordered {
@@ -253,8 +257,7 @@ impl Inbox {
     /// The next message, unless it has the identifier `but`: then it stays. With `None` nothing is [armed](Self::rearm) again.
     pub(crate) fn read(&mut self, stream: StreamId, but: Option<u32>) -> Option<Message> {
         let incoming = self.streams.get_mut(&stream)?;
-        let wanted = |item: &Item| matches!(item, Item::Message(it) if but != Some(it.ppid));
-        if let Some(Item::Message(message)) = incoming.ready.pop_front_if(wanted) {
+        if let Some(message) = incoming.next_unless(but) {
             self.cost.take(message.cost());
             self.readable.take(1);
             let is_last = incoming.ready.is_empty();
@@ -368,9 +371,11 @@ impl Inbox {
         }
         self.expected.set(stream, 0);
         if let Some(incoming) = self.streams.get_mut(&stream) {
-            // Also where all has been read: `None` has not been said yet, and is to stand before what follows.
-            if incoming.announced && !matches!(incoming.ready.back(), Some(Item::Reset)) {
-                self.room.add(incoming.ready.push_back(Item::Reset));
+            match incoming.ready.back_mut() {
+                Some(Item::Message(message)) => message.last = true,
+                // Where all has been read `None` has not been said yet, and is to stand before what follows.
+                None if incoming.announced => self.room.add(incoming.ready.push_back(Item::Reset)),
+                Some(Item::Reset) | None => {}
             }
             self.forget_if_empty(stream);
         }
@@ -422,6 +427,27 @@ impl Inbox {
         {
             self.room.take(incoming.ready.room());
             self.cost.take(STREAM_COST);
+        }
+    }
+}
+
+impl Incoming {
+    /// The next message, unless it has the identifier `but`.
+    #[inline]
+    fn next_unless(&mut self, but: Option<u32>) -> Option<Stored> {
+        let Some(Item::Message(message)) = self.ready.front() else {
+            return None;
+        };
+        if but == Some(message.ppid) {
+            return None;
+        }
+        let item = match message.last {
+            true => std::mem::replace(self.ready.front_mut()?, Item::Reset),
+            false => self.ready.pop_front()?,
+        };
+        match item {
+            Item::Message(message) => Some(message),
+            Item::Reset => None,
         }
     }
 }
@@ -508,7 +534,8 @@ impl Numbers {
 const FIRST: usize = 4;
 /// So much more room than for twice of what can be read is kept for what comes next.
 const SPARE: usize = 1024;
-/// What a message costs beside its bytes, slack of the queue it stands in included.
+/// What a message costs beside its bytes, slack of the queue it stands in included: there is room for twice as many as stand in all queues,
+/// and each that is full has just as much more when what waited is handed out, for which nobody asks whether there is room.
 const MESSAGE_COST: usize = 128;
 /// What a stream with something in it costs.
 const STREAM_COST: usize = 384;

@@ -133,6 +133,8 @@ impl Lanes {
             self.dropped.pop_front();
             self.cost.take(LANE_COST);
         }
+        // Nobody reckons for its room.
+        self.dropped = VecDeque::new();
         true
     }
 

@@ -502,7 +502,7 @@ impl Payload {
     pub(crate) fn cost(&self) -> usize {
         match self {
             Self::Whole(bytes) => bytes.len(),
-            Self::Parts(it) => it.length + it.spare + parts_cost(&it.parts),
+            Self::Parts(it) => size_of::<Parts>() + it.length + it.spare + parts_cost(&it.parts),
         }
     }
 
