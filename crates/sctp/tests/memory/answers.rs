@@ -1,0 +1,130 @@
+//! What waits to be said, to the peer and to the owner.
+
+use std::time::Duration;
+
+use oxirtc_sctp::{
+    Config, Event,
+    packet::{ChunkKind, Data, Reconfig, Request, ResetResult, Sack},
+};
+
+use crate::{held, support::Sides as _, victim::Victim};
+
+/// No record of DTLS carries lists of that length.
+pub(crate) fn lists_longer_than_a_record_are_not_kept() {
+    let mut victim = Victim::new(Config::default());
+    let before = held();
+    let refused = victim.pair.ends[0].stats().dropped_chunks;
+    victim.forward(1, (0..4097).map(|it| (it, 5)));
+    assert_eq!(victim.pair.ends[0].stats().dropped_chunks, refused + 1);
+    let list = Vec::from_iter((0..16_000u16).flat_map(u16::to_be_bytes));
+    let sequence = victim.tsn.0.wrapping_sub(1);
+    let request = Request::OutgoingReset {
+        sequence,
+        response_sequence: 0,
+        last_tsn: victim.tsn.advanced(60_000),
+        streams: &list,
+    };
+    victim.put(|buf| Reconfig::write(buf, std::iter::once(request)));
+    drop(list);
+    let answer = victim.answer();
+    let answer = answer.iter().find(|it| it.0 == ChunkKind::RECONFIG);
+    let answer = answer.and_then(|it| Reconfig::parse(&it.1));
+    let answer = answer.and_then(|it| it.requests().next().flatten());
+    let result = ResetResult::DENIED;
+    assert_eq!(answer, Some(Request::Response { sequence, result }));
+    let left = held() - before;
+    println!("lists longer than a record: {left}");
+    assert!(left < 2 << 10, "{left}");
+}
+
+/// He reads what comes, and streams become readable again and again.
+pub(crate) fn an_owner_who_asks_for_no_events_holds_little() {
+    let mut victim = Victim::new(Config::default());
+    let before = held();
+    for message in 0..70_000 {
+        let stream = (message % 100) as u16;
+        victim.whole(message, Data::UNORDERED, (stream, 0), b"x");
+        assert_eq!(victim.pair.read_all(0, stream).len(), 1);
+    }
+    victim.answer();
+    let most = held() - before;
+    println!("an owner who asks for no events: {most}");
+    assert!(most < 64 << 10, "{most}");
+}
+
+/// With each of his messages the amount that is buffered becomes low once more.
+pub(crate) fn an_owner_who_sends_and_asks_for_no_events_holds_little() {
+    let mut victim = Victim::new(Config::default());
+    let before = held();
+    for message in 0..70_000 {
+        victim.pair.say(0, (message % 100) as u16, b"x");
+        victim.answer();
+        let head = (victim.last.advanced(message + 1), 1 << 20);
+        victim.put(|buf| Sack::write(buf, 100, head, std::iter::empty(), std::iter::empty()));
+    }
+    let most = held() - before;
+    println!("an owner who sends and asks for no events: {most}");
+    assert!(most < 64 << 10, "{most}");
+    // The first are told one by one, and what follows once for each stream.
+    assert!((200..=228).contains(&victim.pair.events(0).len()));
+}
+
+/// The peer restarts the association again and again.
+pub(crate) fn restarts_leave_nothing() {
+    let mut victim = Victim::new(Config::default());
+    let (before, mut most) = (held(), 0);
+    for _ in 0..10_000 {
+        victim.init();
+        let cookie = victim.cookie.clone();
+        victim.chunk(ChunkKind::COOKIE_ECHO, &cookie);
+        victim.answer();
+        most = most.max(held() - before);
+    }
+    assert!(victim.pair.events(0).contains(&Event::Restarted));
+    println!("restarts: {most}");
+    assert!(most < 4 << 10, "{most}");
+}
+
+/// However long packets may be.
+pub(crate) fn answers_that_wait_are_little() {
+    let mut victim = Victim::new(Config::default().max_packet(usize::MAX));
+    let before = held();
+    for _ in 0..4 {
+        victim.chunk(ChunkKind::HEARTBEAT, &[0; 16_000]);
+        victim.chunk(ChunkKind::HEARTBEAT, &[0; 1000]);
+        victim.say_init(&[0xf0, 1, 0, 4].repeat(64));
+    }
+    let most = held() - before;
+    println!("answers that wait: {most}");
+    assert!((6 << 10..=10 << 10).contains(&most), "{most}");
+    let answers = victim.answer();
+    let heartbeats = answers.iter().map(|it| it.0);
+    let heartbeats = heartbeats.filter(|kind| *kind == ChunkKind::HEARTBEAT_ACK);
+    assert_eq!(heartbeats.count(), 4);
+}
+
+/// One that is about much is taken in steps, and others wait for it.
+pub(crate) fn sacks_that_wait_are_little() {
+    let mut victim = Victim::sending(Config::default());
+    let chunks = 600;
+    for message in 0..chunks {
+        victim.pair.say(0, message % 7, b"x");
+    }
+    for _ in 0..20 {
+        victim.pair.now += Duration::from_millis(1);
+        let now = victim.pair.now;
+        victim.pair.ends[0].handle_timeout(now);
+        victim.answer();
+    }
+    let before = held();
+    for _ in 0..16 {
+        let gaps = (1..chunks / 2).map(|it| (2 * it, 2 * it));
+        let last = victim.last;
+        let duplicates = (0..3500).map(|it| last.advanced(it));
+        let head = (last, 1 << 20);
+        victim.put(|buf| Sack::write(buf, 16_300, head, gaps, duplicates));
+    }
+    let most = held() - before;
+    println!("SACKs that wait: {most}");
+    assert!((8 << 10..=24 << 10).contains(&most), "{most}");
+}

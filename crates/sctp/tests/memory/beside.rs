@@ -1,0 +1,189 @@
+//! What does not count in the window.
+
+use oxirtc_sctp::{
+    Config,
+    packet::{ChunkKind, Data, Reconfig, Request},
+};
+
+use crate::{fill, held, most_of_steps, reset, support::Sides as _, victim::Victim};
+
+/// The numbers of all streams are kept, and room for short messages and for the ranges of TSNs; a long reset waits, and
+/// answers do; large messages fill what there is; then very many are given up, and one begins of which much is expected.
+pub(crate) fn what_does_not_count_is_little(victim: fn(Config) -> Victim, window: usize) {
+    let config = Config::default().receive_window(window as u32);
+    let mut victim = victim(config.max_message_size(window / 4));
+    let before = held();
+    let mut tsn = 0u32;
+    let mut next = |count: u32| {
+        tsn += count;
+        tsn - count
+    };
+    for page in 0..256u32 {
+        let stream = (256 * page + 255).min(65_534) as u16;
+        victim.whole(next(1), 0, (stream, 0), b"x");
+        victim.pair.read_all(0, stream);
+        victim.pair.main_events(0);
+    }
+    let pieces = (window / 4).min(128 << 10) as u32 / 16_000;
+    for number in 0..=pieces {
+        let begin = if number == 0 { Data::BEGIN } else { 0 };
+        let (flags, payload): (u8, &[u8]) = match number == pieces {
+            false => (begin, &[0; 16_000]),
+            true => (Data::END, b"x"),
+        };
+        victim.part(next(1), flags, (1, 0), number, payload);
+    }
+    assert_eq!(victim.pair.read_all(0, 1).len(), 1);
+    for _ in 0..1100 {
+        victim.whole(next(1), Data::UNORDERED, (2, 0), b"x");
+    }
+    for _ in 0..1099 {
+        victim.pair.ends[0].read(2);
+    }
+    let list = Vec::from_iter((20_000..28_000u16).flat_map(u16::to_be_bytes));
+    let request = Request::OutgoingReset {
+        sequence: victim.tsn.0.wrapping_sub(1),
+        response_sequence: 0,
+        last_tsn: victim.tsn.advanced(60_000),
+        streams: &list,
+    };
+    victim.put(|buf| Reconfig::write(buf, std::iter::once(request)));
+    drop(list);
+    victim.answer();
+    let dropped = |victim: &Victim| victim.pair.ends[0].stats().dropped_out_of_window;
+    victim.whole(next(1), 0, (5, 0), &[0; 600]);
+    let mut first = next(1);
+    for length in [16_000, 600] {
+        let seen = dropped(&victim);
+        while dropped(&victim) == seen {
+            victim.whole(first, Data::UNORDERED, (3, 0), &[0; 16_000][..length]);
+            victim.answer();
+            if dropped(&victim) == seen {
+                first = next(1);
+            }
+        }
+    }
+    for range in 0..1100 {
+        victim.whole(first + 100 + 2 * range, Data::UNORDERED, (65_535, 0), b"x");
+    }
+    victim.answer();
+    for _ in 0..4 {
+        victim.chunk(ChunkKind::HEARTBEAT, &[0; 1000]);
+    }
+    let seen = (dropped(&victim), victim.pair.ends[0].stats().dropped_chunks);
+    let full = held();
+    victim.forward(first, (0..250).map(|it| (it + 10, 5)));
+    let most = if victim.interleaving { 2045 } else { 4090 };
+    victim.forward(first + 1, (0..most).map(|it| (it + 300, 5)));
+    let named = held() - full;
+    assert!((24 << 10..=51 << 10).contains(&named), "{named}");
+    victim.pair.read_all(0, 5);
+    let room = held();
+    victim.part(first + 2, Data::BEGIN, (4, 0), 0, b"x");
+    assert!(held() - room < 4 << 10, "{} for a piece", held() - room);
+    let stats = victim.pair.ends[0].stats();
+    assert_eq!(seen, (stats.dropped_out_of_window, stats.dropped_chunks));
+    let most = held().max(most_of_steps(&mut victim)) - before;
+    let bound = 2 * window + (256 << 10);
+    println!("what does not count beside what does: {most} of {bound}");
+    assert!((window as i64..=bound as i64).contains(&most), "{most}");
+}
+
+/// Every list that does not count is as long as it can be, and grew so that it has the most room; what counts is full to the byte, and
+/// the last piece makes room for more.
+pub(crate) fn what_does_not_count_is_what_was_reckoned(
+    victim: fn(Config) -> Victim,
+    window: usize,
+) {
+    let config = Config::default().receive_window(window as u32);
+    let mut victim = victim(config.max_message_size(window / 4));
+    let before = held();
+    let dropped = |victim: &Victim| victim.pair.ends[0].stats().dropped_out_of_window;
+    let mut tsn = 0u32;
+    for page in [254, 255].into_iter().chain(0..254u32) {
+        let stream = (256 * page + 255).min(65_534) as u16;
+        victim.whole(tsn, 0, (stream, 0), b"x");
+        tsn += 1;
+        victim.pair.read_all(0, stream);
+        victim.pair.main_events(0);
+    }
+    let numbers = held() - before;
+    assert!(
+        numbers <= 257 << 10,
+        "{numbers} for numbers and their table"
+    );
+    tsn = leave_room_in_other_lists(&mut victim, tsn);
+    let room = held() - before - numbers;
+    assert!(room < 4 << 10, "{room} for other lists");
+    for _ in 0..1024 {
+        victim.whole(tsn, Data::UNORDERED, (2, 0), b"x");
+        tsn += 1;
+    }
+    for _ in 0..1023 {
+        victim.pair.ends[0].read(2);
+    }
+    // Two that are performed and not asked for, one that waits.
+    reset(&mut victim, (0, 0), 64_063..64_064);
+    reset(&mut victim, (1, 0), 65_534..65_535);
+    reset(&mut victim, (2, 60_000), 30_000..38_170);
+    for range in 0..1024 {
+        victim.whole(30_000 + 2 * range, Data::UNORDERED, (65_535, 0), b"x");
+    }
+    victim.answer();
+    // What is read again, for the pieces of a message at the end, and what takes the rest.
+    let spare = if victim.interleaving { 1030 } else { 400 };
+    victim.whole(tsn, Data::UNORDERED, (4, 0), &vec![0; 33_256 + spare]);
+    tsn += 1;
+    tsn = fill(&mut victim, 1, tsn);
+    for length in [256, 236] {
+        victim.chunk(ChunkKind(0xc5), &vec![0; length - 4]);
+    }
+    for _ in 0..4 {
+        victim.chunk(ChunkKind::HEARTBEAT, &[0; 1096]);
+        victim.say_init(&[0xf0, 1, 0, 4].repeat(64));
+    }
+    let most = 4096;
+    victim.forward(tsn, (0..256).map(|it| (it + 5, 5)));
+    victim.forward(tsn + 1, (0..most).map(|it| (it + 300, 5)));
+    victim.pair.read_all(0, 4);
+    let seen = dropped(&victim);
+    for piece in 0..4 {
+        let begin = if piece == 0 { Data::BEGIN } else { 0 };
+        let length = if piece == 3 { 1 } else { 11_000 };
+        victim.part(
+            tsn + 2 + piece,
+            begin,
+            (7, 0),
+            piece,
+            &[0; 11_000][..length],
+        );
+    }
+    let most = held() - before;
+    assert_eq!((dropped(&victim), victim.is_alive()), (seen, true));
+    let bound = 2 * window + (256 << 10);
+    println!("what does not count, as was reckoned: {most} of {bound}");
+    assert!((window as i64..=bound as i64).contains(&most), "{most}");
+}
+
+/// The list of streams to announce keeps room, that of what was given up none. The next TSN.
+fn leave_room_in_other_lists(victim: &mut Victim, mut tsn: u32) -> u32 {
+    for stream in 1000..1520 {
+        victim.whole(tsn, Data::UNORDERED, (stream, 0), b"x");
+        tsn += 1;
+    }
+    victim.pair.main_events(0);
+    for stream in 1000..1520 {
+        victim.pair.read_all(0, stream);
+    }
+    if victim.interleaving {
+        victim.whole(tsn, Data::UNORDERED, (2, 0), b"x");
+        for message in 0..40 {
+            victim.part(tsn + 1 + message, Data::BEGIN, (9, message as u16), 0, b"x");
+        }
+        tsn += 42;
+        victim.forward(tsn - 1, std::iter::once((9, 40)));
+        most_of_steps(victim);
+        victim.pair.read_all(0, 2);
+    }
+    tsn
+}

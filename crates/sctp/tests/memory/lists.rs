@@ -1,0 +1,235 @@
+//! Lists that grow, are read, and are freed in steps.
+
+use oxirtc_sctp::{
+    Config, Mid,
+    packet::{Data, IData},
+};
+
+use crate::{
+    WINDOW, fill, held, most_of_steps, reset,
+    support::Sides as _,
+    victim::{Victim, WHOLE},
+};
+
+/// Many streams that were long hold one message each, as another was longer then; the numbers of all are kept; and then pieces fill
+/// what is left.
+pub(crate) fn room_that_was_left_counts() {
+    let config = Config::default().receive_window(WINDOW as u32);
+    let mut victim = Victim::interleaving(config.max_message_size(WINDOW / 4));
+    let before = held();
+    let mut tsn = 0;
+    let mut whole = |victim: &mut Victim, flags: u8, stream: u16| {
+        let data = IData {
+            flags: WHOLE | flags,
+            tsn: victim.tsn.advanced(tsn),
+            stream,
+            mid: Mid(0),
+            ppid_or_fsn: 53,
+            payload: b"x",
+        };
+        victim.put(|buf| data.write(buf));
+        tsn += 1;
+    };
+    for page in 0..255 {
+        whole(&mut victim, 0, 255 + 256 * page);
+        victim.pair.read_all(0, 255 + 256 * page);
+    }
+    for _ in 0..10_300 {
+        whole(&mut victim, Data::UNORDERED, 1);
+    }
+    for stream in 2..200 {
+        for _ in 0..129 {
+            whole(&mut victim, Data::UNORDERED, stream);
+        }
+        victim.answer();
+        for _ in 0..128 {
+            victim.pair.ends[0].read(stream);
+        }
+    }
+    victim.pair.read_all(0, 1);
+    for index in 0..300 {
+        victim.piece(tsn + index, (index as u16, 1 + index), 0, &[0; 8000]);
+    }
+    let (most, bound) = (held() - before, 2 * WINDOW + (256 << 10));
+    println!("room that was left: {most}");
+    assert!((WINDOW as i64..=bound as i64).contains(&most), "{most}");
+}
+
+/// A message waits on each of very many streams, and then the peer gives up what they wait for.
+pub(crate) fn what_waits_has_room_to_be_handed_out(victim: fn(Config) -> Victim) {
+    let config = Config::default().receive_window(WINDOW as u32);
+    let mut victim = victim(config.max_message_size(WINDOW / 4));
+    let (before, mut most) = (held(), 0);
+    for stream in 0..20_000 {
+        victim.whole(stream.into(), 0, (stream, 1), b"x");
+    }
+    for point in 0..100u16 {
+        let streams = 200 * point..200 * (point + 1);
+        victim.forward(20_000 + u32::from(point), streams.map(|it| (it, 0)));
+        most = most.max(most_of_steps(&mut victim) - before);
+    }
+    let bound = 2 * WINDOW + (256 << 10);
+    println!("what was handed out: {most}");
+    assert!((WINDOW as i64 / 2..=bound as i64).contains(&most), "{most}");
+}
+
+/// Neither does the list of very many messages, nor that of what is to be freed.
+pub(crate) fn what_was_given_up_leaves_no_room() {
+    let config = Config::default().receive_window(WINDOW as u32);
+    let mut victim = Victim::interleaving(config.max_message_size(WINDOW / 4));
+    let before = held();
+    // As long as there is something to read nothing is stuck.
+    victim.whole(0, 0, (0, 0), b"x");
+    for message in 0..3000 {
+        victim.piece(1 + message, (1, message), 0, b"x");
+    }
+    let full = held() - before;
+    assert!(full > WINDOW as i64, "{full}");
+    victim.forward(3001, std::iter::once((1, 3000)));
+    most_of_steps(&mut victim);
+    victim.forward(3002, (0..2000).map(|it| (it, 0)));
+    most_of_steps(&mut victim);
+    let left = held() - before;
+    println!("what was given up: {full}, then {left}");
+    assert!(left < 16 << 10, "{left}");
+}
+
+/// The bytes of a message come one by one, the last first, and then it is given up: while they are freed in steps, other messages
+/// take their room.
+pub(crate) fn what_is_freed_counts_to_the_last(victim: fn(Config) -> Victim, window: usize) {
+    let config = Config::default().receive_window(window as u32);
+    let mut victim = victim(config.max_message_size(window / 4));
+    let before = held();
+    for page in 0..256u32 {
+        let stream = (256 * page + 255).min(65_534) as u16;
+        victim.whole(page, 0, (stream, 0), b"x");
+        victim.pair.read_all(0, stream);
+        victim.pair.main_events(0);
+    }
+    // While there is something to read nothing is stuck.
+    victim.whole(256, Data::UNORDERED, (2, 0), b"x");
+    // Their list has just grown to twice as many.
+    let parts = (window as u32 / 64).min(1 << 15) + 1;
+    for number in (1..=parts).rev() {
+        victim.part(257 + number, 0, (1, 0), number, b"x");
+    }
+    let mut next = 257 + parts + 1;
+    victim.forward(next, std::iter::once((1, 0)));
+    let dropped = |victim: &Victim| victim.pair.ends[0].stats().dropped_out_of_window;
+    assert_eq!(dropped(&victim), 0);
+    let mut most = 0;
+    for _ in 0..parts / 32 {
+        let seen = dropped(&victim);
+        for length in [16_000, 1000] {
+            victim.whole(next + 1, Data::UNORDERED, (3, 0), &[0; 16_000][..length]);
+        }
+        next += u32::from(dropped(&victim) < seen + 2);
+        most = most.max(held() - before);
+    }
+    let bound = 2 * window + (256 << 10);
+    println!("what others take while parts are freed: {most} of {bound}");
+    assert!((window as i64..=bound as i64).contains(&most), "{most}");
+}
+
+/// Messages that nobody reads and resets take turns on streams until what counts is full, and one more reset of all of them makes their
+/// lists grow.
+pub(crate) fn resets_between_messages_take_no_room(victim: fn(Config) -> Victim, window: usize) {
+    let config = Config::default().receive_window(window as u32);
+    let mut victim = victim(config.max_message_size(window / 4));
+    let before = held();
+    let mut tsn = 0;
+    for page in 0..256u32 {
+        let stream = (256 * page + 255).min(65_534) as u16;
+        victim.whole(tsn, 0, (stream, 0), b"x");
+        tsn += 1;
+        victim.pair.read_all(0, stream);
+        victim.pair.main_events(0);
+    }
+    let full = match victim.interleaving {
+        true => 2 * window - (144 << 10),
+        false => window / 8 * 11,
+    };
+    // A list of 256 has 129 messages then, and each costs 129 bytes, the stream 384.
+    let streams = 1..(full / (129 * 129 + 384 + 1)) as u16;
+    for round in 0..129 {
+        for stream in streams.clone() {
+            victim.whole(tsn, Data::UNORDERED, (stream, 0), b"x");
+            tsn += 1;
+        }
+        victim.answer();
+        if round > 0 {
+            reset(&mut victim, (round - 1, tsn - 1), streams.clone());
+            most_of_steps(&mut victim);
+        }
+    }
+    let stats = victim.pair.ends[0].stats();
+    assert_eq!((stats.dropped_out_of_window, victim.is_alive()), (0, true));
+    let most = held() - before;
+    let bound = 2 * window + (256 << 10);
+    println!("messages and resets in turns: {most} of {bound}");
+    assert!((window as i64 / 3..=bound as i64).contains(&most), "{most}");
+}
+
+/// Of many streams each has a list that is full, of messages in parts, and one message waits on each; what others were given up for
+/// makes all the lists grow, when what counts is full, and as much room as does not count is that of a list that was read.
+pub(crate) fn lists_that_grow_when_all_is_full_are_reckoned_for(window: usize) {
+    let config = Config::default().receive_window(window as u32);
+    let mut victim = Victim::interleaving(config.max_message_size(window / 4));
+    let before = held();
+    let mut tsn = 0;
+    let mut next = || {
+        tsn += 1;
+        tsn - 1
+    };
+    for page in 0..256u32 {
+        let stream = (256 * page + 255).min(65_534) as u16;
+        victim.whole(next(), 0, (stream, 0), b"x");
+        victim.pair.read_all(0, stream);
+        victim.pair.main_events(0);
+    }
+    let streams = 1..(window / 58_000) as u16;
+    for stream in streams.clone() {
+        for message in 0..256 {
+            victim.part(
+                next(),
+                Data::UNORDERED | Data::END,
+                (stream, message),
+                1,
+                b"x",
+            );
+            victim.part(
+                next(),
+                Data::UNORDERED | Data::BEGIN,
+                (stream, message),
+                0,
+                b"x",
+            );
+        }
+        victim.whole(next(), 0, (stream, 1), b"x");
+        victim.answer();
+    }
+    let read = 256 * streams.len() + 1024;
+    for _ in 0..read {
+        victim.whole(next(), Data::UNORDERED, (300, 0), b"x");
+    }
+    victim.answer();
+    for _ in 1..read {
+        victim.pair.ends[0].read(300);
+    }
+    let dropped = |victim: &Victim| victim.pair.ends[0].stats().dropped_out_of_window;
+    assert_eq!(dropped(&victim), 0);
+    let at = fill(&mut victim, 301, next());
+    reset(&mut victim, (0, 90_000), 30_000..38_170);
+    for range in 0..1024 {
+        let offset = at + 100 + 2 * range;
+        victim.whole(offset, Data::UNORDERED, (65_535, 0), b"x");
+    }
+    victim.answer();
+    let full = held() - before;
+    victim.forward(at, streams.map(|stream| (stream, 0)));
+    let most = most_of_steps(&mut victim) - before;
+    assert!(victim.is_alive());
+    let bound = 2 * window + (256 << 10);
+    println!("lists that grow when all is full: {full}, then {most} of {bound}");
+    assert!((window as i64..=bound as i64).contains(&most), "{most}");
+}

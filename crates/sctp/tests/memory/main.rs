@@ -1,0 +1,103 @@
+//! Memory stays bounded whatever a peer sends (known failures 29, 30 and 31).
+
+mod answers;
+mod beside;
+mod floods;
+mod lists;
+#[path = "../support/mod.rs"]
+mod support;
+#[path = "../support/victim.rs"]
+mod victim;
+
+use std::{alloc::System, ops::Range};
+
+use oxirtc_sctp::packet::{Data, Reconfig, Request};
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+
+use support::Sides as _;
+use victim::Victim;
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+const WINDOW: usize = 1 << 20;
+
+/// Whatever a peer sends, an association with a window of 256 KiB or more, whose messages are a quarter of that at most, holds twice
+/// the window and 256 KiB, which the numbers of its streams take. The only test of this file, as the allocator counts for all.
+/// Known failure 32.
+#[test]
+fn memory_stays_bounded() {
+    floods::stay_bounded();
+    lists::room_that_was_left_counts();
+    lists::what_waits_has_room_to_be_handed_out(Victim::new);
+    lists::what_waits_has_room_to_be_handed_out(Victim::interleaving);
+    lists::what_was_given_up_leaves_no_room();
+    for window in [WINDOW / 4, WINDOW, 4 * WINDOW] {
+        beside::what_does_not_count_is_little(Victim::new, window);
+        beside::what_does_not_count_is_little(Victim::interleaving, window);
+        beside::what_does_not_count_is_what_was_reckoned(Victim::new, window);
+        beside::what_does_not_count_is_what_was_reckoned(Victim::interleaving, window);
+        lists::what_is_freed_counts_to_the_last(Victim::new, window);
+        lists::what_is_freed_counts_to_the_last(Victim::interleaving, window);
+        lists::resets_between_messages_take_no_room(Victim::new, window);
+        lists::resets_between_messages_take_no_room(Victim::interleaving, window);
+    }
+    lists::lists_that_grow_when_all_is_full_are_reckoned_for(4 * WINDOW);
+    answers::lists_longer_than_a_record_are_not_kept();
+    answers::an_owner_who_asks_for_no_events_holds_little();
+    answers::an_owner_who_sends_and_asks_for_no_events_holds_little();
+    answers::restarts_leave_nothing();
+    answers::answers_that_wait_are_little();
+    answers::sacks_that_wait_are_little();
+}
+
+/// Does what is to be done at once: what is held at most meanwhile.
+fn most_of_steps(victim: &mut Victim) -> i64 {
+    let mut most = 0;
+    loop {
+        victim.answer();
+        victim.pair.main_events(0);
+        most = most.max(held());
+        let (now, side) = (victim.pair.now, &mut victim.pair.ends[0]);
+        if side.poll_timeout().is_none_or(|at| at > now) {
+            return most;
+        }
+        side.handle_timeout(now);
+    }
+}
+
+/// The live heap of the process.
+fn held() -> i64 {
+    let stats = ALLOCATOR.stats();
+    stats.bytes_allocated as i64 - stats.bytes_deallocated as i64
+}
+
+/// Messages that nobody reads fill what there is to the byte. The next TSN.
+fn fill(victim: &mut Victim, stream: u16, mut tsn: u32) -> u32 {
+    let dropped = |victim: &Victim| victim.pair.ends[0].stats().dropped_out_of_window;
+    let payload = vec![0; 50_000];
+    let mut length = payload.len();
+    while length > 0 {
+        let seen = dropped(victim);
+        victim.whole(tsn, Data::UNORDERED, (stream, 0), &payload[..length]);
+        victim.answer();
+        if dropped(victim) == seen {
+            tsn += 1;
+        } else {
+            length /= 2;
+        }
+    }
+    tsn
+}
+
+/// The peer resets streams behind a TSN.
+fn reset(victim: &mut Victim, (request, last): (u32, u32), streams: Range<u16>) {
+    let streams = Vec::from_iter(streams.flat_map(u16::to_be_bytes));
+    let request = Request::OutgoingReset {
+        sequence: victim.tsn.advanced(request).0.wrapping_sub(1),
+        response_sequence: 0,
+        last_tsn: victim.tsn.advanced(last),
+        streams: &streams,
+    };
+    victim.put(|buf| Reconfig::write(buf, std::iter::once(request)));
+}
