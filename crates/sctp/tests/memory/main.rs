@@ -1,4 +1,4 @@
-//! Memory stays bounded whatever a peer sends (known failures 29, 30 and 31).
+//! Memory stays bounded whatever a peer sends.
 
 mod answers;
 mod beside;
