@@ -5,7 +5,7 @@ use std::time::Instant;
 use crate::{
     Association, Failure, Mid, Ssn, State,
     packet::{CauseCode, Chunk, ChunkKind, Data, ForwardTsn, IData, IForwardTsn, Sack, Write},
-    rx::{Received, inbox::Number},
+    rx::{Received, Skip},
     timer::Timer,
 };
 
@@ -128,14 +128,14 @@ impl Association {
             };
             let messages = forward.messages().filter(|it| it.0 < streams);
             let messages =
-                messages.map(|(stream, unordered, mid)| (stream, unordered, Number::Mid(mid)));
+                messages.map(|(stream, unordered, mid)| Skip::Mid(stream, unordered, mid));
             self.rx.handle_forward(forward.cumulative, messages)
         } else {
             let Some(forward) = ForwardTsn::parse(chunk.value) else {
                 return false;
             };
             let messages = forward.streams().filter(|it| it.0 < streams);
-            let messages = messages.map(|(stream, ssn)| (stream, false, Number::Ssn(ssn)));
+            let messages = messages.map(|(stream, ssn)| Skip::Ssn(stream, ssn));
             self.rx.handle_forward(forward.cumulative, messages)
         };
         self.stats.dropped_chunks += u64::from(!new);

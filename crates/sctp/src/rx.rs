@@ -14,7 +14,7 @@ use self::{
     tracker::{Arrival, Tracker},
 };
 use crate::{
-    Config, Failure, Message, Mid, StreamId, Tsn,
+    Config, Failure, Message, Mid, Ssn, StreamId, Tsn,
     packet::{Data, Sack},
     streams::StreamSet,
 };
@@ -30,7 +30,7 @@ pub(crate) struct Receiver {
     /// Something was acknowledged before.
     acknowledged: bool,
     /// What the peer gave up and has not been passed over yet: it is done in steps.
-    skips: VecDeque<(StreamId, bool, Number)>,
+    skips: VecDeque<Skip>,
     /// The peer's reset that is not performed to its end yet; there is one at most.
     pub(crate) deferred: Option<Deferred>,
     window: Window,
@@ -44,6 +44,14 @@ pub(crate) enum Acknowledgement {
     /// After a second packet, or the delay.
     Delayed,
     Now,
+}
+
+/// What the peer gave up: of a stream the last message, and those before it. Thousands may wait, so it is small.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Skip {
+    Ssn(StreamId, Ssn),
+    /// Stream, whether unordered, and number.
+    Mid(StreamId, bool, Mid),
 }
 
 /// A reset that the peer asked for and that waits for data before it (RFC 6525 §5.2.2 E2), or is performed in steps.
@@ -239,12 +247,11 @@ impl Receiver {
         !(ordered && unclear && self.inbox.is_past(data.stream, number))
     }
 
-    /// RFC 3758 §3.6, RFC 8260 §2.3.1: the point to skip to, and what was given up: stream, whether unordered, and the
-    /// last number. False if it is nothing new.
+    /// RFC 3758 §3.6, RFC 8260 §2.3.1: the point to skip to, and what was given up. False if it is nothing new.
     pub(crate) fn handle_forward(
         &mut self,
         point: Tsn,
-        messages: impl Iterator<Item = (StreamId, bool, Number)>,
+        messages: impl Iterator<Item = Skip>,
     ) -> bool {
         self.acknowledgement = Acknowledgement::Now;
         let ahead = point.distance(self.tracker.cumulative());
@@ -266,18 +273,21 @@ impl Receiver {
 
     /// Passes over what the peer gave up. False if `budget`, which it takes from, did not suffice.
     fn skip(&mut self, budget: &mut usize) -> bool {
-        while let Some(&(stream, unordered, number)) = self.skips.front() {
+        while let Some(&skip) = self.skips.front() {
             if *budget < SKIP_COST {
                 return false;
             }
             *budget -= SKIP_COST;
-            if let Number::Mid(mid) = number
-                && !self.lanes.skip(stream, unordered, mid, budget)
-            {
-                return false;
-            }
-            if !unordered {
-                self.inbox.skip(stream, number);
+            match skip {
+                Skip::Ssn(stream, ssn) => self.inbox.skip(stream, Number::Ssn(ssn)),
+                Skip::Mid(stream, unordered, mid) => {
+                    if !self.lanes.skip(stream, unordered, mid, budget) {
+                        return false;
+                    }
+                    if !unordered {
+                        self.inbox.skip(stream, Number::Mid(mid));
+                    }
+                }
             }
             self.skips.pop_front();
         }
@@ -480,9 +490,9 @@ impl Window {
 
 /// Over how much memory the ratio of payload to cost is taken.
 const RATIO_SPAN: usize = 64 << 10;
-/// What may be held beside what counts, in KiB: 40 of room in lists of streams, 51 of what one FORWARD TSN names behind another, 24 of
-/// streams that are reset or were, 12 of TSNs and of the table of numbers, 8 that are reserved with the last piece, and as much of
-/// answers that wait.
+/// What may be held beside what counts, in KiB: 40 of room in lists of streams, 34 of what one FORWARD TSN names behind another, 24 of
+/// streams that are reset or were, 12 of TSNs, of the table of numbers and of trees that are empty, 8 that are reserved with the last
+/// piece, as much of answers that wait, and 18 of SACKs that do.
 const BESIDE: usize = 144 << 10;
 /// What takes more memory is not counted.
 const MAX_CHECKED: usize = 64 << 10;

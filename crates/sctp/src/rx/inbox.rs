@@ -163,7 +163,7 @@ impl Inbox {
     /// The next stream that has become readable.
     pub(crate) fn next_readable(&mut self) -> Option<StreamId> {
         while let Some(stream) = self.announce.pop_front() {
-            if self.announce.capacity() > 4 * self.announce.len() + SPARE {
+            if self.announce.capacity() > 4 * self.announce.len() + ANNOUNCED {
                 self.announce.shrink_to_fit();
             }
             let Some(incoming) = self.streams.get_mut(&stream) else {
@@ -534,6 +534,8 @@ impl Numbers {
 const FIRST: usize = 4;
 /// So much more room than for twice of what can be read is kept for what comes next.
 const SPARE: usize = 1024;
+/// Room for so many streams to announce is kept, for which nobody reckons.
+const ANNOUNCED: usize = 64;
 /// What a message costs beside its bytes, slack of the queue it stands in included: there is room for twice as many as stand in all queues,
 /// and each that is full has just as much more when what waited is handed out, for which nobody asks whether there is room.
 const MESSAGE_COST: usize = 128;

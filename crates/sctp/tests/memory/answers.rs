@@ -1,13 +1,11 @@
 //! What waits to be said, to the peer and to the owner.
 
-use std::time::Duration;
-
 use oxirtc_sctp::{
     Config, Event,
     packet::{ChunkKind, Data, Reconfig, Request, ResetResult, Sack},
 };
 
-use crate::{held, support::Sides as _, victim::Victim};
+use crate::{acknowledge_much, held, send_much, support::Sides as _, victim::Victim};
 
 /// No record of DTLS carries lists of that length.
 pub(crate) fn lists_longer_than_a_record_are_not_kept() {
@@ -106,24 +104,9 @@ pub(crate) fn answers_that_wait_are_little() {
 /// One that is about much is taken in steps, and others wait for it.
 pub(crate) fn sacks_that_wait_are_little() {
     let mut victim = Victim::sending(Config::default());
-    let chunks = 600;
-    for message in 0..chunks {
-        victim.pair.say(0, message % 7, b"x");
-    }
-    for _ in 0..20 {
-        victim.pair.now += Duration::from_millis(1);
-        let now = victim.pair.now;
-        victim.pair.ends[0].handle_timeout(now);
-        victim.answer();
-    }
+    send_much(&mut victim);
     let before = held();
-    for _ in 0..16 {
-        let gaps = (1..chunks / 2).map(|it| (2 * it, 2 * it));
-        let last = victim.last;
-        let duplicates = (0..3500).map(|it| last.advanced(it));
-        let head = (last, 1 << 20);
-        victim.put(|buf| Sack::write(buf, 16_300, head, gaps, duplicates));
-    }
+    acknowledge_much(&mut victim);
     let most = held() - before;
     println!("SACKs that wait: {most}");
     assert!((8 << 10..=24 << 10).contains(&most), "{most}");

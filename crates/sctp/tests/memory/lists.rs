@@ -233,3 +233,66 @@ pub(crate) fn lists_that_grow_when_all_is_full_are_reckoned_for(window: usize) {
     println!("lists that grow when all is full: {full}, then {most} of {bound}");
     assert!((window as i64..=bound as i64).contains(&most), "{most}");
 }
+
+/// On one stream after another messages fill what counts, and all but a few of them are read: the lists of their blocks were long. Then
+/// one message takes what counts, and all that does not count is full.
+pub(crate) fn lists_of_few_blocks_are_short(window: usize) {
+    let config = Config::default().receive_window(window as u32);
+    let mut victim = Victim::interleaving(config.max_message_size(window / 4));
+    let before = held();
+    let mut tsn = 0;
+    for page in 0..256u32 {
+        let stream = (256 * page + 255).min(65_534) as u16;
+        victim.whole(tsn, 0, (stream, 0), b"x");
+        tsn += 1;
+        victim.pair.read_all(0, stream);
+        victim.pair.main_events(0);
+    }
+    let dropped = |victim: &Victim| victim.pair.ends[0].stats().dropped_out_of_window;
+    // With each there is as much room as is kept of three blocks, one of them used before.
+    for (stream, kept) in [(1, 256), (2, 768), (3, 768)] {
+        let (seen, first) = (dropped(&victim), tsn);
+        while dropped(&victim) == seen {
+            victim.whole(tsn, Data::UNORDERED, (stream, 0), b"x");
+            tsn += 1;
+            if tsn.is_multiple_of(1024) {
+                victim.answer();
+            }
+        }
+        tsn -= 1;
+        for _ in first + kept..tsn {
+            victim.pair.ends[0].read(stream);
+        }
+        victim.answer();
+    }
+    // Long ones, of which little is lost to what each costs.
+    let pieces = (window / 4 / 60_000) as u32;
+    let (mut length, mut number) = (60_000, 0);
+    while length > 0 {
+        let seen = dropped(&victim);
+        let lane = (50_000 + (number / pieces) as u16, 0);
+        victim.piece(tsn, lane, number % pieces, &vec![0; length]);
+        victim.answer();
+        if dropped(&victim) == seen {
+            (tsn, number) = (tsn + 1, number + 1);
+        } else {
+            length /= 2;
+        }
+    }
+    tsn = fill(&mut victim, 301, tsn);
+    reset(&mut victim, (0, 0), 64_063..64_064);
+    reset(&mut victim, (1, 0), 65_534..65_535);
+    reset(&mut victim, (2, tsn + 60_000), 30_000..38_170);
+    for range in 0..1024 {
+        let offset = tsn + 100 + 2 * range;
+        victim.whole(offset, Data::UNORDERED, (65_535, 0), b"x");
+    }
+    victim.answer();
+    victim.forward(tsn, (0..256).map(|it| (it + 5, 5)));
+    victim.forward(tsn + 1, (0..4096).map(|it| (it + 300, 5)));
+    let most = held() - before;
+    assert!(victim.is_alive());
+    let bound = 2 * window + (256 << 10);
+    println!("lists of blocks that were many: {most} of {bound}");
+    assert!((window as i64..=bound as i64).contains(&most), "{most}");
+}

@@ -9,9 +9,9 @@ mod support;
 #[path = "../support/victim.rs"]
 mod victim;
 
-use std::{alloc::System, ops::Range};
+use std::{alloc::System, ops::Range, time::Duration};
 
-use oxirtc_sctp::packet::{Data, Reconfig, Request};
+use oxirtc_sctp::packet::{Data, Reconfig, Request, Sack};
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
 use support::Sides as _;
@@ -21,6 +21,8 @@ use victim::Victim;
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 const WINDOW: usize = 1 << 20;
+/// How many messages the victim sends before it gets SACKs.
+const SENT: u16 = 600;
 
 /// Whatever a peer sends, an association with a window of 256 KiB or more, whose messages are a quarter of that at most, holds twice
 /// the window and 256 KiB, which the numbers of its streams take. The only test of this file, as the allocator counts for all.
@@ -43,12 +45,38 @@ fn memory_stays_bounded() {
         lists::resets_between_messages_take_no_room(Victim::interleaving, window);
     }
     lists::lists_that_grow_when_all_is_full_are_reckoned_for(4 * WINDOW);
+    lists::lists_of_few_blocks_are_short(17 * WINDOW);
     answers::lists_longer_than_a_record_are_not_kept();
     answers::an_owner_who_asks_for_no_events_holds_little();
     answers::an_owner_who_sends_and_asks_for_no_events_holds_little();
     answers::restarts_leave_nothing();
     answers::answers_that_wait_are_little();
     answers::sacks_that_wait_are_little();
+}
+
+/// Many short messages are sent.
+fn send_much(victim: &mut Victim) {
+    for message in 0..SENT {
+        victim.pair.say(0, message % 7, b"x");
+    }
+    for _ in 0..200 {
+        victim.pair.now += Duration::from_millis(1);
+        let now = victim.pair.now;
+        victim.pair.ends[0].handle_timeout(now);
+        victim.answer();
+    }
+    victim.pair.events(0);
+}
+
+/// They are acknowledged with long SACKs, of which most wait.
+fn acknowledge_much(victim: &mut Victim) {
+    for _ in 0..16 {
+        let gaps = (1..SENT / 2).map(|it| (2 * it, 2 * it));
+        let last = victim.last;
+        let duplicates = (0..3500).map(|it| last.advanced(it));
+        let head = (last, 1 << 20);
+        victim.put(|buf| Sack::write(buf, 16_300, head, gaps, duplicates));
+    }
 }
 
 /// Does what is to be done at once: what is held at most meanwhile.
