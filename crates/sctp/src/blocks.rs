@@ -20,7 +20,7 @@ pub(crate) struct Queue<T> {
 struct Between<T> {
     full: VecDeque<VecDeque<T>>,
     /// Room that was used before.
-    empty: Vec<VecDeque<T>>,
+    empty: VecDeque<VecDeque<T>>,
 }
 
 impl<T> Queue<T> {
@@ -82,7 +82,7 @@ impl<T> Queue<T> {
     #[cold]
     fn follow_last(&mut self) -> usize {
         let between = self.between.get_or_insert_default();
-        let used = between.take_empty();
+        let used = take(&mut between.empty);
         let more = if used.is_some() { 0 } else { BLOCK };
         let fresh = used.unwrap_or_else(block);
         let full = std::mem::replace(&mut self.last, fresh);
@@ -113,8 +113,8 @@ impl<T> Queue<T> {
     /// Puts what follows in the place of the first block, which is empty now.
     fn follow(&mut self) {
         let between = self.between.as_deref_mut();
-        match between.and_then(|it| Some((it.take_full()?, &mut it.empty))) {
-            Some((next, empty)) => empty.push(std::mem::replace(&mut self.first, next)),
+        match between.and_then(|it| Some((take(&mut it.full)?, &mut it.empty))) {
+            Some((next, empty)) => empty.push_back(std::mem::replace(&mut self.first, next)),
             None => std::mem::swap(&mut self.first, &mut self.last),
         }
     }
@@ -128,7 +128,7 @@ impl<T> Queue<T> {
     pub(crate) fn pop_back(&mut self) -> Option<T> {
         let entry = self.last.pop_back().or_else(|| self.first.pop_back());
         if let Some(between) = &mut self.between {
-            between.take_empty();
+            take(&mut between.empty);
             if self.last.is_empty()
                 && let Some(full) = between.full.pop_back()
             {
@@ -150,7 +150,7 @@ impl<T> Queue<T> {
     pub(crate) fn fit(&mut self) -> usize {
         let before = self.room();
         if let Some(between) = &mut self.between {
-            between.take_empty();
+            take(&mut between.empty);
         }
         let no_more = |it: &mut Box<Between<T>>| it.full.is_empty() && it.empty.is_empty();
         self.between.take_if(no_more);
@@ -202,32 +202,20 @@ impl<T> Queue<T> {
     }
 }
 
-/// Nobody reckons for the room of these lists, so they keep little that they do not use.
-impl<T> Between<T> {
-    /// The first of the full ones.
-    fn take_full(&mut self) -> Option<VecDeque<T>> {
-        let block = self.full.pop_front();
-        if self.full.capacity() > 4 * self.full.len().max(FEW) {
-            self.full.shrink_to(2 * self.full.len());
-        }
-        block
+/// Takes the first of a list of blocks, which keeps little room that it does not use, as nobody reckons for it.
+fn take<T>(blocks: &mut VecDeque<VecDeque<T>>) -> Option<VecDeque<T>> {
+    let block = blocks.pop_front();
+    if blocks.capacity() > 4 * blocks.len().max(FEW) {
+        blocks.shrink_to(2 * blocks.len());
     }
-
-    /// One that was used before.
-    fn take_empty(&mut self) -> Option<VecDeque<T>> {
-        let block = self.empty.pop();
-        if self.empty.capacity() > 4 * self.empty.len().max(FEW) {
-            self.empty.shrink_to(2 * self.empty.len());
-        }
-        block
-    }
+    block
 }
 
 impl<T> Default for Between<T> {
     fn default() -> Self {
         Self {
             full: VecDeque::new(),
-            empty: Vec::new(),
+            empty: VecDeque::new(),
         }
     }
 }

@@ -215,10 +215,15 @@ impl Association {
             }
             return Some(result);
         }
+        let mut later = false;
         let result = match request {
             Request::OutgoingReset {
                 last_tsn, streams, ..
-            } => self.perform_outgoing_reset(now, sequence, last_tsn, streams),
+            } => {
+                let performed = self.perform_outgoing_reset(now, sequence, last_tsn, streams);
+                later = performed.is_none();
+                performed.unwrap_or(ResetResult::IN_PROGRESS)
+            }
             Request::AddOutgoing { count, .. } => match self.peer.inbound.checked_add(count) {
                 Some(total) => {
                     self.peer.inbound = total;
@@ -243,42 +248,41 @@ impl Association {
         };
         self.reset.expected = sequence.wrapping_add(1);
         self.reset.note(sequence, result);
-        let own = |it: &Deferred| it.request == Some(sequence) && !it.told;
-        let later =
-            result == ResetResult::IN_PROGRESS && self.rx.deferred.as_ref().is_some_and(own);
         (!later).then_some(result)
     }
 
+    /// `None` if it takes steps and waits for nothing.
     fn perform_outgoing_reset(
         &mut self,
         now: Instant,
         sequence: u32,
         last: Tsn,
         list: &[u8],
-    ) -> ResetResult {
+    ) -> Option<ResetResult> {
         if list.len() > MAX_LIST {
-            return ResetResult::DENIED;
+            return Some(ResetResult::DENIED);
         }
         let streams = StreamSet::parse(list);
         if streams.highest().is_some_and(|it| it >= self.peer.inbound) {
-            return ResetResult::WRONG_SSN;
+            return Some(ResetResult::WRONG_SSN);
         }
         if let Some(deferred) = &mut self.rx.deferred {
             if (deferred.last, &deferred.streams) != (last, &streams) {
-                return ResetResult::ALREADY_IN_PROGRESS;
+                return Some(ResetResult::ALREADY_IN_PROGRESS);
             }
             (deferred.request, deferred.told) = (Some(sequence), true);
-            return ResetResult::IN_PROGRESS;
+            return Some(ResetResult::IN_PROGRESS);
         }
         // RFC 6525 §5.2.2: a request is known by its number, and is performed again under another, as a stream may
         // have lived and ended in between without data. Only who was told to wait may be asking for the same once more, and does so
         // after a timeout.
         let asked = self.reset.told.take();
         if asked.is_some_and(|it| (it.last, &it.streams) == (last, &streams) && now < it.until) {
-            return ResetResult::PERFORMED;
+            return Some(ResetResult::PERFORMED);
         }
         let mut deferred = Deferred::new(Some(sequence), last, streams);
-        deferred.told = last > self.rx.tracker.cumulative();
+        let waits = last > self.rx.tracker.cumulative();
+        deferred.told = waits;
         let is_long = deferred.is_long();
         self.rx.deferred = Some(deferred);
         // A long one takes steps anyway, and its list has cost enough for now.
@@ -286,9 +290,9 @@ impl Association {
         match performed {
             Some(performed) => {
                 self.announce_resets(&performed.streams);
-                ResetResult::PERFORMED
+                Some(ResetResult::PERFORMED)
             }
-            None => ResetResult::IN_PROGRESS,
+            None => waits.then_some(ResetResult::IN_PROGRESS),
         }
     }
 

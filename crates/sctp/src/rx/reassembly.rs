@@ -441,7 +441,7 @@ impl Run {
             return 0;
         };
         let before = part.capacity();
-        if before - part.len() > SPARE {
+        if before - part.len() > WORTH_GIVING_BACK {
             part.shrink_to_fit();
         }
         let freed = before - part.capacity();
@@ -532,7 +532,7 @@ const MAX_PART: usize = 256 << 10;
 /// A part does not grow by more than this beyond what comes.
 const MAX_GROWTH: usize = 8 << 10;
 /// So much that was reserved in a part is worth giving back.
-const SPARE: usize = 1024;
+const WORTH_GIVING_BACK: usize = 1024;
 /// The most that is made ready for a message before it has come.
 const MAX_EXPECTED: usize = 128 << 10;
 
