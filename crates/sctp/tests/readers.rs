@@ -3,6 +3,8 @@
 //! announced, what is reliable is heard once and in its order, and `None` stands between two lives.
 #![expect(clippy::unwrap_used, reason = "a failing step is a failing test")]
 
+mod support;
+
 use std::{
     collections::{BTreeSet, VecDeque},
     time::{Duration, Instant},
@@ -12,9 +14,11 @@ use bytes::Bytes;
 use oxirtc_netsim::{self as netsim, Duplex, Link, Machine, for_each_seed, ms, percent};
 use oxirtc_sctp::{Association, Config, Error, Event, Message, Reliability, SendOptions, StreamId};
 
+use support::Side;
+
 /// An association and who reads it.
 struct Reader {
-    association: Association,
+    side: Side,
     dice: Dice,
     /// Of 32 chances to read he takes so many.
     eager: u32,
@@ -47,8 +51,10 @@ impl Reader {
     fn new(association: Association, seed: u64) -> Self {
         let mut dice = Dice(seed as u32 ^ 0x5eed);
         dice.roll(2);
+        let mut side = Side::from(association);
+        side.room = 1500;
         Self {
-            association,
+            side,
             dice,
             eager: [0, 1, 4, 16, 31][(seed / 3 % 5) as usize],
             strict: seed.is_multiple_of(2),
@@ -58,7 +64,7 @@ impl Reader {
     }
 
     fn event(&mut self) -> bool {
-        let Some(event) = self.association.poll_event() else {
+        let Some(event) = self.side.poll_event() else {
             return false;
         };
         if let Event::Readable { stream } = event {
@@ -70,12 +76,12 @@ impl Reader {
 
     /// False if there was nothing.
     fn read(&mut self, stream: StreamId) -> bool {
-        let before = self.association.is_from_before(stream);
+        let before = self.side.is_from_before(stream);
         let carefully = self.dice.roll(3) == 0;
-        let peeked = self.association.peek(stream);
+        let peeked = self.side.peek(stream);
         let message = match carefully {
-            true => self.association.read_unless(stream, 54),
-            false => self.association.read(stream),
+            true => self.side.read_unless(stream, 54),
+            false => self.side.read(stream),
         };
         assert_eq!(
             peeked,
@@ -83,7 +89,7 @@ impl Reader {
         );
         let Some(message) = message else {
             if carefully {
-                self.association.rearm(stream);
+                self.side.rearm(stream);
             }
             self.announced[usize::from(stream)] = false;
             self.heard.push_back(Heard::Nothing(stream));
@@ -126,7 +132,7 @@ impl Reader {
     /// When all events have been heard, what can be read has been announced.
     fn check_announced(&self) {
         for (stream, announced) in (0..).zip(self.announced) {
-            let readable = self.association.peek(stream).is_some();
+            let readable = self.side.peek(stream).is_some();
             assert!(announced || !readable, "stream {stream} waits unheard");
         }
     }
@@ -139,30 +145,27 @@ impl Machine for Reader {
     const BATCHED: bool = true;
 
     fn handle_datagram(&mut self, now: Instant, (): (), datagram: &mut [u8]) {
-        self.association.handle_packet(now, datagram);
+        self.side.handle_datagram(now, (), datagram);
         if self.dice.roll(32) < self.eager {
             self.act();
         }
     }
 
     fn handle_timeout(&mut self, now: Instant) {
-        self.association.handle_timeout(now);
+        self.side.handle_timeout(now);
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        self.association.poll_timeout()
+        self.side.poll_timeout()
     }
 
     fn poll_transmit(
         &mut self,
         now: Instant,
-        _room: usize,
+        room: usize,
         buf: &mut Vec<u8>,
     ) -> Option<((), usize)> {
-        let start = buf.len();
-        let sent =
-            self.association.poll_probe(now, buf) || self.association.poll_transmit(now, 1115, buf);
-        sent.then(|| ((), buf.len() - start))
+        self.side.poll_transmit(now, room, buf)
     }
 
     fn poll(&mut self, _now: Instant) -> bool {
@@ -175,7 +178,7 @@ impl Machine for Reader {
     fn mirrored((): ()) {}
 
     fn describe(&self) -> String {
-        format!("{:?}", self.association)
+        self.side.describe()
     }
 }
 
@@ -231,11 +234,9 @@ impl Game {
         let mut pair = netsim::Pair::new(ends, Duplex::new(link));
         pair.room = usize::MAX;
         let now = pair.now;
-        pair.ends
-            .iter_mut()
-            .for_each(|it| it.association.connect(now));
+        pair.ends.iter_mut().for_each(|it| it.side.connect(now));
         pair.run_until(Duration::from_secs(300), |pair| {
-            pair.ends.iter().all(|it| it.association.is_established())
+            pair.ends.iter().all(|it| it.side.is_established())
         });
         let streams = || (0..STREAMS).map(|_| Stream::default()).collect();
         Self {
@@ -282,7 +283,7 @@ impl Game {
                 reliability,
             },
         );
-        let association = &mut self.pair.ends[side].association;
+        let association = &mut self.pair.ends[side].side;
         match association.send(now, stream as StreamId, 53, Bytes::from(payload), options) {
             Ok(()) => {}
             Err(Error::BufferFull | Error::StreamResetting { .. }) => {
@@ -308,9 +309,7 @@ impl Game {
         let fresh =
             |it: &&StreamId| !std::mem::replace(&mut asked[usize::from(**it)].resetting, true);
         let streams = Vec::from_iter(streams.iter().filter(fresh).copied());
-        let reset = self.pair.ends[side]
-            .association
-            .reset_streams(now, &streams);
+        let reset = self.pair.ends[side].side.reset_streams(now, &streams);
         assert_eq!(reset, Ok(()));
     }
 
@@ -325,7 +324,7 @@ impl Game {
         let seed = self.seed + u64::from(self.epochs[side]);
         self.pair.ends[side] = Reader::new(association, seed);
         let now = self.pair.now;
-        self.pair.ends[side].association.connect(now);
+        self.pair.ends[side].side.connect(now);
         for stream in self.streams.iter_mut().flatten() {
             stream.said.iter_mut().for_each(|it| it.reliable = false);
         }
@@ -490,7 +489,7 @@ impl Game {
         }
         let now = self.pair.now;
         let side = self.dice.roll(2) as usize;
-        self.pair.ends[side].association.shutdown(now);
+        self.pair.ends[side].side.shutdown(now);
     }
 }
 

@@ -6,7 +6,7 @@ use oxirtc_sctp::{
 };
 
 use crate::{
-    WINDOW, fill, held, most_of_steps, reset,
+    WINDOW, fill, held, keep_numbers, most_of_steps, reset,
     support::Sides as _,
     victim::{Victim, WHOLE},
 };
@@ -100,12 +100,7 @@ pub(crate) fn what_is_freed_counts_to_the_last(victim: fn(Config) -> Victim, win
     let config = Config::default().receive_window(window as u32);
     let mut victim = victim(config.max_message_size(window / 4));
     let before = held();
-    for page in 0..256u32 {
-        let stream = (256 * page + 255).min(65_534) as u16;
-        victim.whole(page, 0, (stream, 0), b"x");
-        victim.pair.read_all(0, stream);
-        victim.pair.main_events(0);
-    }
+    keep_numbers(&mut victim, 0, 0..256);
     // While there is something to read nothing is stuck.
     victim.whole(256, Data::UNORDERED, (2, 0), b"x");
     // Their list has just grown to twice as many.
@@ -138,13 +133,8 @@ pub(crate) fn resets_between_messages_take_no_room(victim: fn(Config) -> Victim,
     let mut victim = victim(config.max_message_size(window / 4));
     let before = held();
     let mut tsn = 0;
-    for page in 0..256u32 {
-        let stream = (256 * page + 255).min(65_534) as u16;
-        victim.whole(tsn, 0, (stream, 0), b"x");
-        tsn += 1;
-        victim.pair.read_all(0, stream);
-        victim.pair.main_events(0);
-    }
+    keep_numbers(&mut victim, tsn, 0..256);
+    tsn += 256;
     let full = match victim.interleaving {
         true => 2 * window - (144 << 10),
         false => window / 8 * 11,
@@ -176,17 +166,12 @@ pub(crate) fn lists_that_grow_when_all_is_full_are_reckoned_for(window: usize) {
     let config = Config::default().receive_window(window as u32);
     let mut victim = Victim::interleaving(config.max_message_size(window / 4));
     let before = held();
-    let mut tsn = 0;
+    keep_numbers(&mut victim, 0, 0..256);
+    let mut tsn = 256;
     let mut next = || {
         tsn += 1;
         tsn - 1
     };
-    for page in 0..256u32 {
-        let stream = (256 * page + 255).min(65_534) as u16;
-        victim.whole(next(), 0, (stream, 0), b"x");
-        victim.pair.read_all(0, stream);
-        victim.pair.main_events(0);
-    }
     let streams = 1..(window / 58_000) as u16;
     for stream in streams.clone() {
         for message in 0..256 {
@@ -241,13 +226,8 @@ pub(crate) fn lists_of_few_blocks_are_short(window: usize) {
     let mut victim = Victim::interleaving(config.max_message_size(window / 4));
     let before = held();
     let mut tsn = 0;
-    for page in 0..256u32 {
-        let stream = (256 * page + 255).min(65_534) as u16;
-        victim.whole(tsn, 0, (stream, 0), b"x");
-        tsn += 1;
-        victim.pair.read_all(0, stream);
-        victim.pair.main_events(0);
-    }
+    keep_numbers(&mut victim, tsn, 0..256);
+    tsn += 256;
     let dropped = |victim: &Victim| victim.pair.ends[0].stats().dropped_out_of_window;
     // With each there is as much room as is kept of three blocks, one of them used before.
     for (stream, kept) in [(1, 256), (2, 768), (3, 768)] {

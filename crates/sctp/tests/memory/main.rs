@@ -100,6 +100,16 @@ fn held() -> i64 {
     stats.bytes_allocated as i64 - stats.bytes_deallocated as i64
 }
 
+/// A message on one stream of each of these pages of 256, which is read, so that the next numbers of all of the page are kept.
+fn keep_numbers(victim: &mut Victim, first: u32, pages: impl Iterator<Item = u32>) {
+    for (tsn, page) in (first..).zip(pages) {
+        let stream = (256 * page + 255).min(65_534) as u16;
+        victim.whole(tsn, 0, (stream, 0), b"x");
+        victim.pair.read_all(0, stream);
+        victim.pair.main_events(0);
+    }
+}
+
 /// Messages that nobody reads fill what there is to the byte. The next TSN.
 fn fill(victim: &mut Victim, stream: u16, mut tsn: u32) -> u32 {
     let dropped = |victim: &Victim| victim.pair.ends[0].stats().dropped_out_of_window;
