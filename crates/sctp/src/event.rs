@@ -33,7 +33,7 @@ pub enum Event {
         stream: StreamId,
     },
     /// The peer reset its direction: what it sent before can be read until `None`, what follows is the stream's
-    /// next life.
+    /// next life. Who reads on before he has asked for all events may see the next life first.
     IncomingReset {
         /// The stream concerned.
         stream: StreamId,

@@ -135,7 +135,7 @@ impl Endpoint {
         if settings.tcp {
             port.listen()?;
         }
-        Ok(Self::over(port, Some(LocalNames::new(runtime, None))))
+        Ok(Self::over(port, Some(LocalNames::new(runtime))))
     }
 
     fn over(port: Port, names: Option<LocalNames>) -> Self {

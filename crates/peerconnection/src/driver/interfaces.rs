@@ -33,7 +33,7 @@ impl Networks {
     pub(super) fn of_machine(
         select: impl Fn(Vec<Interface>) -> Vec<Interface> + Send + 'static,
     ) -> Result<Self, Error> {
-        let found = watch().map_err(|error| {
+        let found = subscribe().map_err(|error| {
             let message = format!("the interfaces of this machine cannot be listed: {error}");
             Error::new(ErrorKind::Operation, message)
         })?;
@@ -69,16 +69,16 @@ impl Networks {
 }
 
 /// Who tells all connections of the process.
-static WATCH: Mutex<Option<Watch>> = Mutex::new(None);
+static LOOKOUT: Mutex<Option<Lookout>> = Mutex::new(None);
 
 /// The list that all look at.
-struct Watch {
+struct Lookout {
     told: watch::Sender<Vec<Interface>>,
     /// When a connection has asked the system last.
     asked: Instant,
 }
 
-impl Watch {
+impl Lookout {
     /// The list for one more connection. Of many that come at once the first asks the system: of what changes after that, all are
     /// told.
     ///
@@ -99,10 +99,10 @@ impl Watch {
     }
 }
 
-fn watch() -> io::Result<watch::Receiver<Vec<Interface>>> {
-    let mut watching = WATCH.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(watch) = &mut *watching {
-        return watch.join(clock::now(), list);
+fn subscribe() -> io::Result<watch::Receiver<Vec<Interface>>> {
+    let mut kept = LOOKOUT.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(lookout) = &mut *kept {
+        return lookout.join(clock::now(), list);
     }
     let asked = clock::now();
     let (sender, receiver) = watch::channel(list()?);
@@ -115,7 +115,7 @@ fn watch() -> io::Result<watch::Receiver<Vec<Interface>>> {
             Err(error) => log::warn!("changes of the interfaces go unnoticed: {error}"),
         }
     })?;
-    *watching = Some(Watch {
+    *kept = Some(Lookout {
         told: sender,
         asked,
     });
@@ -129,7 +129,7 @@ async fn look_again(sender: watch::Sender<Vec<Interface>>) {
     interval.reset();
     loop {
         tokio::select! {
-            () = unwanted(&sender, &WATCH) => return,
+            () = unwanted(&sender, &LOOKOUT) => return,
             () = changes.next() => interval.reset(),
             _ = interval.tick() => {}
         }
@@ -140,16 +140,16 @@ async fn look_again(sender: watch::Sender<Vec<Interface>>) {
     }
 }
 
-/// Waits until nobody has wanted to know for a while, and ends the watch: where one connection follows the other, a thread each would
+/// Waits until nobody has wanted to know for a while, and ends the lookout: where one connection follows the other, a thread each would
 /// cost more than the connection has of its own.
-async fn unwanted(sender: &watch::Sender<Vec<Interface>>, watching: &Mutex<Option<Watch>>) {
+async fn unwanted(sender: &watch::Sender<Vec<Interface>>, kept: &Mutex<Option<Lookout>>) {
     loop {
         sender.closed().await;
         sleep(LINGER).await;
-        let mut watching = watching.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
         // Else somebody has come meanwhile.
         if sender.receiver_count() == 0 {
-            *watching = None;
+            *kept = None;
             return;
         }
     }
@@ -297,19 +297,19 @@ mod tests {
 
     /// One after the other or at once: it is the same thread. It ends when nobody has wanted to know for a while.
     #[test]
-    fn all_share_one_watch() {
-        let (one, two) = (watch().unwrap(), watch().unwrap());
+    fn all_share_one_lookout() {
+        let (one, two) = (subscribe().unwrap(), subscribe().unwrap());
         assert!(one.same_channel(&two));
         let told = || {
-            let watching = WATCH.lock().unwrap();
-            watching.as_ref().map(|it| it.told.clone())
+            let kept = LOOKOUT.lock().unwrap();
+            kept.as_ref().map(|it| it.told.clone())
         };
         drop((one, two));
         // A machine with much to do may let it end meanwhile, but not each time.
         let stays = |_| {
             let sender = told();
             thread::sleep(Duration::from_millis(5));
-            drop(watch().unwrap());
+            drop(subscribe().unwrap());
             sender.is_some_and(|it| told().is_some_and(|now| now.same_channel(&it)))
         };
         assert!((0..20).any(stays));
@@ -320,36 +320,36 @@ mod tests {
         }
     }
 
-    /// The watch goes on for who comes before it has ended.
+    /// The lookout goes on for who comes before it has ended.
     #[tokio::test(start_paused = true)]
-    async fn who_comes_meanwhile_keeps_the_watch() {
+    async fn who_comes_meanwhile_keeps_the_lookout() {
         let told = watch::channel(Vec::new()).0;
-        let watching = Mutex::new(Some(Watch {
+        let kept = Mutex::new(Some(Lookout {
             told: told.clone(),
             asked: oxirtc_netsim::epoch(),
         }));
-        let mut unwanted = pin!(unwanted(&told, &watching));
+        let mut unwanted = pin!(unwanted(&told, &kept));
         assert!(timeout(LINGER / 2, &mut unwanted).await.is_err());
         let receiver = told.subscribe();
         assert!(timeout(LINGER * 10, &mut unwanted).await.is_err());
         drop(receiver);
         assert!(timeout(LINGER / 2, &mut unwanted).await.is_err());
-        assert!(watching.lock().unwrap().is_some());
+        assert!(kept.lock().unwrap().is_some());
         assert!(timeout(LINGER, unwanted).await.is_ok());
-        assert!(watching.lock().unwrap().is_none());
+        assert!(kept.lock().unwrap().is_none());
     }
 
     /// Many connections at once ask the system once, and a later one again.
     #[test]
     fn a_fresh_list_is_not_asked_for_again() {
         let start = oxirtc_netsim::epoch();
-        let mut watch = Watch {
+        let mut lookout = Lookout {
             told: watch::channel(vec![interface("10.0.0.1")]).0,
             asked: start,
         };
         let mut join = |after, now| {
             let list = || Ok(vec![interface(now)]);
-            let joined = watch.join(start + Duration::from_millis(after), list);
+            let joined = lookout.join(start + Duration::from_millis(after), list);
             joined.unwrap().borrow()[0].address.to_string()
         };
         assert_eq!(join(99, "10.0.0.2"), "10.0.0.1");

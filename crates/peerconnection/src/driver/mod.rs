@@ -75,7 +75,7 @@ impl PeerConnection {
         })?;
         runtime::check_io()?;
         let networks = Networks::of_machine(|found| found)?;
-        let names = LocalNames::new(runtime.clone(), None);
+        let names = LocalNames::new(runtime.clone());
         let ways = Ways::own(names, Ports::of(&settings));
         connection::open(configuration, settings, &runtime, ways, networks)
     }

@@ -50,7 +50,11 @@ struct Service {
 }
 
 impl LocalNames {
-    pub(super) fn new(runtime: Handle, only: Option<Vec<IpAddr>>) -> Self {
+    pub(super) fn new(runtime: Handle) -> Self {
+        Self::over(runtime, None)
+    }
+
+    fn over(runtime: Handle, only: Option<Vec<IpAddr>>) -> Self {
         Self(Arc::new(Shared {
             runtime,
             only,
@@ -246,7 +250,7 @@ mod tests {
     use super::*;
 
     fn on_loopback() -> LocalNames {
-        LocalNames::new(Handle::current(), Some(vec![[127, 0, 0, 1].into()]))
+        LocalNames::over(Handle::current(), Some(vec![[127, 0, 0, 1].into()]))
     }
 
     /// Two programs of one machine: what one has published the other resolves, by whole datagrams on port 5353.

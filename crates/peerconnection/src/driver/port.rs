@@ -273,7 +273,7 @@ fn distribute(routes: &RwLock<Routes>, local: SocketAddr, batch: &mut Batch) {
     for (received, bytes) in batch.received() {
         let address = received.destination.filter(|_| local.ip().is_unspecified());
         let local = SocketAddr::new(address.unwrap_or(local.ip()), local.port());
-        let path = Path::udp(with_scope(local, received.source), received.source);
+        let path = Path::udp(scoped_like(local, received.source), received.source);
         // The kernel puts datagrams of one sender together, which may be for several connections.
         let mut rest = bytes;
         while !rest.is_empty() {
@@ -339,7 +339,7 @@ fn trace_drop(routes: &Routes, path: Path, datagram: &[u8]) {
 }
 
 /// A link-local address of ours is one of the interface that the sender's names.
-fn with_scope(local: SocketAddr, source: SocketAddr) -> SocketAddr {
+fn scoped_like(local: SocketAddr, source: SocketAddr) -> SocketAddr {
     match (local, source) {
         (SocketAddr::V6(mut local), SocketAddr::V6(source))
             if local.ip().is_unicast_link_local() && local.scope_id() == 0 =>

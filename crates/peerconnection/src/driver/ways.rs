@@ -113,7 +113,7 @@ mod tests {
     /// Of strangers' streams the oldest makes room, of the host that has the most of them; what is of use stays.
     #[tokio::test]
     async fn strangers_make_room() {
-        let names = LocalNames::new(Handle::current(), None);
+        let names = LocalNames::new(Handle::current());
         let mut ways = Ways::own(names, Ports::of(&Settings::default()));
         let from = |host: u8, port: u16| Path {
             local: ([192, 0, 2, 1], 9).into(),

@@ -34,7 +34,7 @@ fn loopback() -> Interface {
 /// A connection that no task carries, with the plan that its task would have.
 fn planned() -> (PeerConnection, EngineLock<TokioCarrier>, Arc<Plan>) {
     let plan = Arc::<Plan>::default();
-    let names = LocalNames::new(Handle::current(), None);
+    let names = LocalNames::new(Handle::current());
     let ways = Ways::own(names, Ports::of(&settings()));
     let carrier = TokioCarrier::new(Handle::current(), plan.clone(), ways, Tls::default());
     let (connection, engine) = PeerConnection::with_carrier(
@@ -188,7 +188,7 @@ async fn within<T>(future: impl Future<Output = T>) -> T {
 async fn a_stream_that_stands_still_holds_up_itself_alone() {
     let start = || {
         let (runtime, settings) = (Handle::current(), settings().ice_tcp(true));
-        let names = LocalNames::new(runtime.clone(), None);
+        let names = LocalNames::new(runtime.clone());
         let ways = Ways::own(names, Ports::of(&settings));
         let networks = Networks::fixed(vec![loopback()]);
         let configuration = Configuration::default();

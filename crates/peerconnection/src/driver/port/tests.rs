@@ -101,7 +101,7 @@ fn what_comes_to_a_link_local_address_has_its_link() {
         ("[2001:db8::1]:9", "[2001:db8::2]:1", "[2001:db8::1]:9"),
         ("10.0.0.1:9", "10.0.0.2:1", "10.0.0.1:9"),
     ] {
-        assert_eq!(with_scope(at(local), at(source)), at(expected), "{local}");
+        assert_eq!(scoped_like(at(local), at(source)), at(expected), "{local}");
     }
 }
 
