@@ -347,6 +347,10 @@ impl Association {
                 .error(CauseCode::COOKIE_WHILE_SHUTTING_DOWN, &[]);
             return false;
         }
+        // What is dropped in steps is of one life: the cookie comes again.
+        if self.tx.is_dropping() {
+            return false;
+        }
         self.tx.queue.discard();
         self.tx.restart(cookie.local_tsn);
         self.control = Default::default();

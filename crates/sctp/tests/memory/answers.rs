@@ -5,7 +5,9 @@ use oxirtc_sctp::{
     packet::{ChunkKind, Data, Reconfig, Request, ResetResult, Sack},
 };
 
-use crate::{acknowledge_much, held, send_much, support::Sides as _, victim::Victim};
+use crate::{
+    acknowledge_much, held, most_of_steps, send_much, support::Sides as _, victim::Victim,
+};
 
 /// No record of DTLS carries lists of that length.
 pub(crate) fn lists_longer_than_a_record_are_not_kept() {
@@ -81,6 +83,36 @@ pub(crate) fn restarts_leave_nothing() {
     assert!(victim.pair.events(0).contains(&Event::Restarted));
     println!("restarts: {most}");
     assert!(most < 4 << 10, "{most}");
+}
+
+/// What was on its way before is dropped in steps, for which the timer is late, and there is more each time.
+pub(crate) fn restarts_of_who_sends_leave_little() {
+    let mut victim = Victim::new(Config::default());
+    let before = held();
+    let restart = |victim: &mut Victim| {
+        for stream in 0..10 {
+            if victim.pair.ends[0].total_unacknowledged() < 1000 {
+                victim.pair.say(0, stream, [1; 100]);
+            }
+        }
+        victim.answer();
+        victim.init();
+        let cookie = victim.cookie.clone();
+        victim.chunk(ChunkKind::COOKIE_ECHO, &cookie);
+        victim.answer();
+        victim.pair.events(0).contains(&Event::Restarted)
+    };
+    assert!(restart(&mut victim));
+    let dropped = victim.pair.ends[0].stats().dropped_chunks;
+    let restarts = (0..1000).filter(|_| restart(&mut victim)).count();
+    let most = held() - before;
+    println!("restarts of who sends: {most}");
+    assert!(most < 16 << 10, "{most}");
+    // The cookie comes again, and counts when that has been done.
+    assert_eq!(restarts, 0);
+    assert_eq!(victim.pair.ends[0].stats().dropped_chunks, dropped + 1000);
+    most_of_steps(&mut victim);
+    assert!(restart(&mut victim));
 }
 
 /// However long packets may be.

@@ -50,6 +50,7 @@ fn memory_stays_bounded() {
     answers::an_owner_who_asks_for_no_events_holds_little();
     answers::an_owner_who_sends_and_asks_for_no_events_holds_little();
     answers::restarts_leave_nothing();
+    answers::restarts_of_who_sends_leave_little();
     answers::answers_that_wait_are_little();
     answers::sacks_that_wait_are_little();
 }
