@@ -16,7 +16,7 @@ use oxirtc_sctp::{
     Event, SendOptions,
     packet::{ChunkKind, Data, Packet},
 };
-use support::{Pair, Sides, ms, pattern, perfect};
+use support::{Pair, Sides, kinds, ms, pattern, perfect};
 
 /// What a datagram of 1,472 bytes leaves to SCTP.
 const CEILING: usize = 1432;
@@ -67,11 +67,6 @@ fn longest(pair: &Pair) -> usize {
     let sent = pair.sent.as_ref().unwrap().iter();
     let data = sent.filter(|it| it.from == End::A && !is_probe(&it.datagram));
     data.map(|it| it.datagram.len()).max().unwrap()
-}
-
-fn kinds(packet: &[u8]) -> Vec<ChunkKind> {
-    let packet = Packet::parse_unsummed(packet).unwrap();
-    packet.chunks().map(|chunk| chunk.kind).collect()
 }
 
 fn is_probe(packet: &[u8]) -> bool {

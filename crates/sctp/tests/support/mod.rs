@@ -9,7 +9,10 @@ use std::{
 
 use bytes::Bytes;
 use oxirtc_netsim::{self as netsim, Duplex, End, Link, Machine};
-use oxirtc_sctp::{Association, Config, Event, Message, SendOptions, StreamId};
+use oxirtc_sctp::{
+    Association, Config, Event, Message, SendOptions, StreamId,
+    packet::{ChunkKind, Packet},
+};
 
 pub(crate) use netsim::ms;
 
@@ -263,4 +266,10 @@ pub(crate) fn pattern(length: usize, salt: usize) -> Vec<u8> {
     (0..length)
         .map(|i| (i.wrapping_mul(31) ^ (i >> 8) ^ salt) as u8)
         .collect()
+}
+
+/// The kinds of the chunks in a packet.
+pub(crate) fn kinds(packet: &[u8]) -> Vec<ChunkKind> {
+    let packet = Packet::parse_unsummed(packet).unwrap();
+    packet.chunks().map(|chunk| chunk.kind).collect()
 }
