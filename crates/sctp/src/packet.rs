@@ -310,7 +310,7 @@ pub(crate) fn end(buf: &mut Vec<u8>, start: usize) {
 pub(crate) const HEADER: usize = 12;
 /// So many chunks of a packet are looked at, so that one of any length is little work: what is behind them is as if it were lost.
 /// 1,472 bytes hold 73 pieces of data.
-pub(crate) const MAX_CHUNKS: usize = 128;
+pub(crate) const MAX_CHUNKS: usize = 104;
 /// The length of a chunk's header.
 pub(crate) const CHUNK_HEADER: usize = 4;
 

@@ -61,15 +61,15 @@ impl Association {
         Ok(())
     }
 
-    /// The next streams to be reset, as many as a request has room for. Those that were asked for before the peer said that it does
+    /// The next streams to be reset, as many as a request takes. Those that were asked for before the peer said that it does
     /// not know RFC 6525, or takes fewer streams, are denied: one that it does not know would have it refuse them all.
     fn next_streams(&mut self, now: Instant) -> Vec<StreamId> {
         let limit = match self.peer.reconfig {
             true => self.peer.outbound,
             false => 0,
         };
-        let most = (self.config.max_packet - REQUEST_OVERHEAD) / 2;
-        let count = most.min(self.reset.ready.len());
+        let room = (self.config.max_packet - REQUEST_OVERHEAD) / 2;
+        let count = room.min(MAX_STREAMS).min(self.reset.ready.len());
         let next = self.reset.ready.drain(..count);
         let (streams, unknown): (Vec<_>, Vec<_>) = next.partition(|stream| *stream < limit);
         for stream in unknown {
@@ -383,6 +383,8 @@ impl Association {
 
 /// The list of a request is kept for a while, so there is a longest one: a record of DTLS has room for.
 const MAX_LIST: usize = 16 << 10;
+/// So many streams are in one request of ours, as its answer brings about something for each.
+const MAX_STREAMS: usize = 256;
 /// Who was told to wait asks again within this time, if he does not take the answer that comes without asking.
 const ASKS_AGAIN: Duration = Duration::from_secs(5);
 /// Headers of packet, chunk and request.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use oxirtc_netsim::{Link, for_each_seed, percent};
 use oxirtc_sctp::{
     Config, Error, Event, SendOptions,
-    packet::{Chunk, ChunkKind, Data, Packet},
+    packet::{Chunk, ChunkKind, Data, Packet, Reconfig, Request},
 };
 
 use support::{Sides, ms, perfect};
@@ -67,10 +67,11 @@ fn a_stream_is_reset_after_its_data_and_used_again() {
     });
 }
 
+/// As many as its answer may cost.
 #[test]
 fn several_streams_go_in_one_request() {
     let mut pair = perfect(1).connected();
-    for stream in 0..200 {
+    for stream in 0..600 {
         pair.say(0, stream, b"x");
         pair.say(1, stream, b"x");
     }
@@ -78,7 +79,7 @@ fn several_streams_go_in_one_request() {
     pair.events(0);
     pair.events(1);
     pair.keep();
-    let streams = Vec::from_iter(0..200);
+    let streams = Vec::from_iter(0..600);
     pair.ends[0].reset_streams(pair.now, &streams).unwrap();
     pair.ends[1].reset_streams(pair.now, &streams).unwrap();
     pair.run_for(ms(500));
@@ -92,9 +93,21 @@ fn several_streams_go_in_one_request() {
             .iter()
             .filter(|e| matches!(e, Event::IncomingReset { .. }))
             .count();
-        assert_eq!((outgoing, incoming), (200, 200));
+        assert_eq!((outgoing, incoming), (600, 600));
     }
-    assert!(pair.kept().len() < 20);
+    let mut asked = [const { Vec::new() }; 2];
+    for (side, packet) in pair.kept() {
+        for chunk in Packet::parse_unsummed(&packet).unwrap().chunks() {
+            let reconfig = Reconfig::parse(chunk.value);
+            let reconfig = reconfig.filter(|_| chunk.kind == ChunkKind::RECONFIG);
+            for request in reconfig.iter().flat_map(|it| it.requests()) {
+                if let Some(Request::OutgoingReset { streams, .. }) = request {
+                    asked[side].push(streams.len() / 2);
+                }
+            }
+        }
+    }
+    assert_eq!(asked, [[256, 256, 88]; 2]);
 }
 
 #[test]

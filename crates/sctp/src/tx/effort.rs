@@ -1,7 +1,7 @@
 //! What of the work that packets of the peer's bring is done at once, and the rest in steps: a step is 50 µs at most.
 
 /// One step.
-pub(crate) const STEP: usize = 4096;
+pub(crate) const STEP: usize = 2880;
 /// A chunk is acknowledged, or given up.
 pub(crate) const CHUNK: usize = 2;
 /// A message ends with it.

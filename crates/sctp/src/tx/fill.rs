@@ -314,4 +314,4 @@ impl Sender {
 /// system takes as one only what is equally long.
 const MIN_PIECE: usize = 16;
 /// Pieces in a packet: a peer of ours looks at no more chunks, some of which are others.
-const MOST_CHUNKS: u16 = MAX_CHUNKS as u16 - 32;
+const MOST_CHUNKS: u16 = MAX_CHUNKS as u16 - 24;

@@ -152,7 +152,7 @@ fn resetting() -> Vec<Attack> {
             packets: 1,
             ..Attack::beside(
                 "the answer to a reset of many streams",
-                40,
+                60,
                 |v, state| {
                     let streams = Vec::from_iter(0..state as u16);
                     let now = v.pair.now;
