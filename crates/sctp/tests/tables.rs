@@ -78,6 +78,23 @@ fn a_bottleneck_is_used_whatever_its_queue() {
     }
 }
 
+/// A queue overflows at the end of slow start, and no SACK says all of what has come, as dcSCTP's name twenty blocks. What nobody speaks
+/// of is not in the network any more, and nothing waits for it.
+#[test]
+fn an_overflow_is_repaired_however_little_a_sack_says() {
+    for control in [Cubic, NewReno, Bbr] {
+        for late in [0.0, 5.0] {
+            let path = Path::new().round_trip(ms(100)).rate(20).queue(2);
+            let path = path.reorder(late, ms(10)).blocks(20);
+            let outcome = transfer(path.batch(8).control(control)).measure(secs(10));
+            println!("twenty blocks, {control:?}, {late} % late: {outcome}");
+            let share = outcome.goodput / path.most();
+            assert!(share >= 0.7, "{control:?}, {late}: {share:.3} {outcome}");
+            assert!(outcome.silence < ms(1000), "{control:?}, {late}: {outcome}");
+        }
+    }
+}
+
 /// In steady state random loss is found without a timeout.
 #[test]
 fn random_loss_needs_no_timeout() {

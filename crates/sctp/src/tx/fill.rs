@@ -54,14 +54,15 @@ impl Sender {
             self.held = self.hold_new(size, next.has_number);
         }
         let flight = self.outstanding.flight_bytes();
-        let used = self.held == Held::Burst && 2 * flight >= self.window();
+        let pipe = self.outstanding.pipe();
+        let used = self.held == Held::Burst && 2 * pipe >= self.window();
         if used || matches!(self.held, Held::Window | Held::Pacer(_)) {
             // What left so far filled the window: its acknowledgement may widen it.
             self.limited = self.outstanding.packets.next();
         }
         let starved = matches!(self.held, Held::Empty | Held::Peer | Held::Numbers);
         if starved
-            && flight < self.window()
+            && pipe < self.window()
             && let Some(rates) = &mut self.rates
         {
             rates.starve(flight);
@@ -83,10 +84,10 @@ impl Sender {
         if self.grant.is_some() {
             return Held::Nothing;
         }
-        let (flight, window) = (self.outstanding.flight_bytes(), self.window());
-        if self.peer_window == 0 && flight > 0 {
+        if self.peer_window == 0 && self.outstanding.flight_bytes() > 0 {
             return Held::Peer;
         }
+        let (flight, window) = (self.outstanding.pipe(), self.window());
         // RFC 9260 §7.2.3: while the window is one packet, as after a timeout, there is one packet in flight.
         if flight >= window || (flight > 0 && window <= self.pmdcs()) {
             return Held::Window;
@@ -157,7 +158,7 @@ impl Sender {
             bytes: 0,
             chunks: MOST_CHUNKS,
         };
-        let flight = self.outstanding.flight_bytes();
+        let (flight, pipe) = (self.outstanding.flight_bytes(), self.outstanding.pipe());
         let first = self.fill_lost(&mut filling, buf, stats);
         if self.outstanding.peek_lost().is_none() {
             let (next, before) = (self.outstanding.next(), filling.chunks);
@@ -180,7 +181,7 @@ impl Sender {
         }
         if let Some(rates) = &mut self.rates {
             let packet = self.outstanding.packets.next() - 1;
-            rates.sent(now, packet, (flight, self.outstanding.flight_bytes()));
+            rates.sent(now, packet, (pipe, self.outstanding.pipe()));
         }
         if let Some(prr) = &mut self.recovery.episode {
             prr.sent(filling.bytes);
@@ -203,9 +204,7 @@ impl Sender {
         while filling.chunks > 0
             && let Some(length) = self.outstanding.peek_lost()
             && self.outstanding.size(length) <= filling.room.left(buf)
-            && (self.grant.is_some()
-                || !filling.open
-                || self.outstanding.flight_bytes() < self.window())
+            && (self.grant.is_some() || !filling.open || self.outstanding.pipe() < self.window())
         {
             self.open(filling);
             let flag = filling.room.flag();

@@ -195,10 +195,11 @@ impl Packets {
     }
 
     /// Puts the first run aside if it lies beyond what the last SACK could say something of.
-    pub(crate) fn put_aside(&mut self, horizon: Option<Seq>) -> bool {
+    pub(crate) fn put_aside(&mut self, horizon: Option<Seq>) -> Option<Run> {
         let beyond = |run: &Run| horizon.is_some_and(|it| run.first > it);
-        let run = self.first_runs().pop_front_if(beyond);
-        run.map(|run| self.unsaid.push_back(run)).is_some()
+        let run = self.first_runs().pop_front_if(beyond)?;
+        self.unsaid.push_back(run);
+        Some(run)
     }
 
     /// What was put aside and lies within `horizon` is looked at before all else. False if that was more than there is `left`.

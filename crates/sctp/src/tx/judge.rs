@@ -31,7 +31,7 @@ impl Sender {
         }
         self.measure_packet();
         let batch = std::mem::take(&mut self.batch);
-        let flight = batch.flight.unwrap_or(self.outstanding.flight_bytes());
+        let flight = batch.flight.unwrap_or(self.outstanding.pipe());
         let next = self.outstanding.packets.next();
         let recovery = &mut self.recovery;
         if let Some(sample) = batch.sample {
@@ -114,7 +114,7 @@ impl Sender {
                 break;
             }
             // RFC 9260 §3.3.4: blocks go in order, and what finds no room in the SACK may have come all the same.
-            if self.outstanding.packets.put_aside(self.horizon) {
+            if self.outstanding.put_aside(self.horizon, &mut left) {
                 continue;
             }
             let record = self.outstanding.packets.get(packet);
@@ -165,7 +165,7 @@ impl Sender {
             now,
             sample: rates.acked(now, batch.bytes, arrived),
             acked: batch.bytes,
-            flight: self.outstanding.flight_bytes(),
+            flight: self.outstanding.pipe(),
             round_trip: batch.sample.map(|(_, sample)| sample),
             limited: batch.limited > 0,
             lost: lost.map(|(in_flight, since)| (found.packets, in_flight, since)),
@@ -179,7 +179,7 @@ impl Sender {
             Some(prr) => {
                 let packet = self.pmtu.size() - crate::packet::HEADER;
                 let safe = batch.advanced && found.packets == 0;
-                let flight = self.outstanding.flight_bytes();
+                let flight = self.outstanding.pipe();
                 let threshold = self.control.window();
                 prr.on_acked(batch.bytes, flight, threshold, safe, packet);
             }

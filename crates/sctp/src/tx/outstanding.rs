@@ -41,6 +41,8 @@ pub(crate) struct Sent {
     released: bool,
     /// It is lost, and that was held against the path.
     blamed: bool,
+    /// It is in flight and its time is over, but no SACK could say whether it has come.
+    aside: bool,
 }
 
 /// Which message it is of.
@@ -129,6 +131,8 @@ struct Flight {
     bytes: Account,
     /// Payload alone, for the peer's window.
     payload: Account,
+    /// Those of the bytes whose time is over and of which no SACK could say whether they have come.
+    aside: Account,
 }
 
 /// An abandoned chunk of an ordered message, for FORWARD TSN.
@@ -181,6 +185,11 @@ impl Outstanding {
         self.flight.bytes.total()
     }
 
+    /// What of it is still in the network (RFC 6675 §2): what has come or is lost is not, though nobody can say which of them it is.
+    pub(crate) fn pipe(&self) -> usize {
+        self.flight_bytes() - self.flight.aside.total()
+    }
+
     pub(crate) fn flight_payload(&self) -> usize {
         self.flight.payload.total()
     }
@@ -228,6 +237,7 @@ impl Outstanding {
             fate,
             released: fate == Fate::Abandoned,
             blamed: false,
+            aside: false,
         });
     }
 
@@ -365,6 +375,29 @@ impl Outstanding {
         }
     }
 
+    /// Puts the chunks that `oldest_packet` showed aside, if the last SACK could say nothing of them.
+    pub(crate) fn put_aside(&mut self, horizon: Option<Seq>, left: &mut usize) -> bool {
+        let Some(run) = self.packets.put_aside(horizon) else {
+            return false;
+        };
+        *left = left.saturating_sub(effort::RUN + usize::from(run.count) / 4);
+        for offset in 0..run.count {
+            let seq = run.first.plus(offset.into());
+            if !self.is_live(run.packet, seq) {
+                continue;
+            }
+            let chunk = self.get_mut(seq).filter(|chunk| !chunk.aside);
+            let length = chunk.map(|chunk| {
+                chunk.aside = true;
+                chunk.payload.len()
+            });
+            if let Some(length) = length {
+                self.flight.aside.add(self.size(length));
+            }
+        }
+        true
+    }
+
     fn is_live(&self, packet: PacketNo, seq: Seq) -> bool {
         let chunk = self.get(seq);
         chunk.is_some_and(|it| it.fate == Fate::InFlight && it.packet == packet)
@@ -469,7 +502,8 @@ impl Outstanding {
         chunk.fate = Fate::Lost;
         chunk.blamed = blame;
         let (length, packet) = (chunk.payload.len(), chunk.packet);
-        self.flight.remove(length, self.size(length));
+        let aside = std::mem::take(&mut chunk.aside);
+        self.flight.remove(length, self.size(length), aside);
         self.packets.done(packet);
         self.lost.insert(seq);
     }
@@ -505,8 +539,11 @@ impl Flight {
         self.payload.add(payload);
     }
 
-    fn remove(&mut self, payload: usize, size: usize) {
+    fn remove(&mut self, payload: usize, size: usize, aside: bool) {
         self.bytes.take(size);
         self.payload.take(payload);
+        if aside {
+            self.aside.take(size);
+        }
     }
 }

@@ -195,7 +195,7 @@ impl Sender {
         };
         let (queue, batch) = (&mut self.queue, &mut self.batch);
         if !std::mem::replace(&mut place.begun, true) {
-            let flight = self.outstanding.flight_bytes();
+            let flight = self.outstanding.pipe();
             batch.flight.get_or_insert(flight);
             self.outstanding.handle_duplicates(sack, &mut known, batch);
             place.duplicate = known.duplicate;

@@ -8,7 +8,10 @@ use std::{
 
 use bytes::Bytes;
 use oxirtc_netsim::{Link, Loss, earliest, epoch, mbps, percent};
-use oxirtc_sctp::{Association, Config, CongestionControl, SendOptions, Stats};
+use oxirtc_sctp::{
+    Association, Config, CongestionControl, SendOptions, Stats,
+    packet::{ChunkKind, Packet, Sack},
+};
 
 /// What lies between two ends.
 #[derive(Clone, Copy)]
@@ -27,6 +30,8 @@ pub(crate) struct Path {
     batch: usize,
     /// The longest packet; above what every path carries it is searched for first.
     longest: usize,
+    /// How many gap ack blocks the receiver's SACKs name at most.
+    blocks: usize,
     control: CongestionControl,
 }
 
@@ -43,6 +48,7 @@ impl Path {
             periodic: None,
             batch: 1,
             longest: 1112,
+            blocks: usize::MAX,
             control: CongestionControl::default(),
         }
     }
@@ -87,6 +93,10 @@ impl Path {
 
     pub(crate) fn longest(self, longest: usize) -> Self {
         Self { longest, ..self }
+    }
+
+    pub(crate) fn blocks(self, blocks: usize) -> Self {
+        Self { blocks, ..self }
     }
 
     pub(crate) fn control(self, control: CongestionControl) -> Self {
@@ -267,6 +277,9 @@ impl Transfer {
                         continue;
                     }
                 }
+                if index == 1 {
+                    name_fewer_blocks(&mut packet, self.path.blocks);
+                }
                 // A record of DTLS is around it.
                 packet.resize(packet.len() + RECORD, 0);
                 self.links[index].send(self.now, packet.clone());
@@ -313,6 +326,31 @@ impl Transfer {
             silence: self.silence.max(self.now - self.last),
         }
     }
+}
+
+/// Leaves the first blocks of a SACK. The packet has no checksum, as both ends are over DTLS.
+fn name_fewer_blocks(packet: &mut Vec<u8>, most: usize) {
+    let chunks = Packet::parse_unsummed(packet).unwrap().chunks();
+    let sack = chunks.clone().find(|it| it.kind == ChunkKind::SACK);
+    let Some(sack) = sack.and_then(|it| Sack::parse(it.value)) else {
+        return;
+    };
+    if sack.gaps().count() <= most {
+        return;
+    }
+    let mut fewer = packet[..12].to_vec();
+    let head = (sack.cumulative, sack.window);
+    Sack::write(
+        &mut fewer,
+        1100,
+        head,
+        sack.gaps().take(most),
+        sack.duplicates(),
+    );
+    for chunk in chunks.filter(|it| it.kind != ChunkKind::SACK) {
+        chunk.write(&mut fewer);
+    }
+    *packet = fewer;
 }
 
 /// Two transfers whose data goes over one link.

@@ -229,6 +229,7 @@ impl Outstanding {
         let was = std::mem::replace(&mut chunk.fate, Fate::Acknowledged);
         let (length, packet, tries) = (chunk.payload.len(), chunk.packet, chunk.tries);
         let (end, of) = (chunk.flags & Data::END != 0, chunk.of);
+        let aside = std::mem::take(&mut chunk.aside);
         let released = std::mem::replace(&mut chunk.released, true);
         if !released && let Some(stream) = self.stream(of) {
             queue.released(stream, length, end);
@@ -244,7 +245,7 @@ impl Outstanding {
                 self.prove(seq, batch);
             }
             Fate::InFlight => {
-                self.flight.remove(length, size);
+                self.flight.remove(length, size, aside);
                 self.arrived(seq, (packet, tries), known, batch);
                 self.packets.done(packet);
             }

@@ -23,7 +23,9 @@ impl Outstanding {
         for (seq, chunk) in (self.base.0..).map(Seq).zip(self.chunks.iter()) {
             match chunk.fate {
                 Fate::InFlight => {
-                    flight.add(chunk.payload.len(), self.size(chunk.payload.len()));
+                    let size = self.size(chunk.payload.len());
+                    flight.add(chunk.payload.len(), size);
+                    flight.aside.add(if chunk.aside { size } else { 0 });
                     live += 1;
                     let record = self.packets.get(chunk.packet);
                     assert!(
@@ -46,6 +48,7 @@ impl Outstanding {
                 Fate::Abandoned => assert!(chunk.released, "what is given up is in no account"),
             }
             assert!(self.stream(chunk.of).is_some());
+            assert!(!chunk.aside || chunk.fate == Fate::InFlight);
         }
         assert_eq!(self.flight, flight, "what is in flight");
         assert_eq!(self.packets.live_chunks(), live, "chunks of packets");

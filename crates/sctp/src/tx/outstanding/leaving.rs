@@ -167,13 +167,14 @@ impl Outstanding {
             (chunk.payload.len(), chunk.packet, chunk.back(), chunk.fate);
         let end = chunk.flags & Data::END != 0;
         let released = std::mem::replace(&mut chunk.released, true);
+        let aside = std::mem::take(&mut chunk.aside);
         if was != Fate::Acknowledged {
             chunk.fate = Fate::Abandoned;
         }
         chunk.payload = Bytes::new();
         match was {
             Fate::InFlight => {
-                self.flight.remove(length, self.size(length));
+                self.flight.remove(length, self.size(length), aside);
                 self.packets.done(packet);
             }
             Fate::Lost => {

@@ -60,6 +60,44 @@ fn full_sacks(blocks: usize) {
     );
 }
 
+/// What lies beyond the last block and is late has come or is lost: the window, which may have become small meanwhile, does not wait for
+/// it.
+#[test]
+fn the_window_does_not_wait_for_what_nobody_speaks_of() {
+    let mut bench = Bench::new(1);
+    bench.sender.control = Control::new(CongestionControl::NewReno, 1100, 700);
+    bench.queue(1000, 1084);
+    let sent = bench.packets().len();
+    let blocks = Vec::from_iter((1..=20).map(|it| (2 * it, 2 * it)));
+    bench.now += MS * 50;
+    bench.sack(0, &blocks);
+    let leaves = |bench: &mut Bench| {
+        let packets = (0..40).map(|_| {
+            bench.now += MS;
+            bench.packets().len()
+        });
+        packets.sum::<usize>()
+    };
+    let again = leaves(&mut bench);
+    assert!(
+        (1..=20).contains(&again),
+        "of those that are known: {again}"
+    );
+    // They have come, and all that left with them has or never will.
+    bench.now += MS * 20;
+    bench.sack(40, &blocks);
+    let flight = bench.sender.outstanding.flight_bytes();
+    assert!(flight > bench.sender.control.window(), "{flight} of {sent}");
+    let more = leaves(&mut bench);
+    assert!(more > 40, "{more}");
+    assert_eq!(bench.stats.retransmission_timeouts, 0);
+    // What is told in the end leaves both accounts.
+    let last = bench.sender.outstanding.next().previous().tsn().0;
+    bench.sack(last, &[]);
+    let left = &bench.sender.outstanding;
+    assert_eq!((left.flight_bytes(), left.pipe()), (0, 0));
+}
+
 /// RFC 9260 §6.2.1: what was reported beyond a gap and then taken back is sent again.
 #[test]
 fn a_peer_that_takes_back_gets_it_again() {
