@@ -24,6 +24,13 @@ struct Between<T> {
 }
 
 impl<T> Queue<T> {
+    /// How many entries take as much as the lists of blocks do while they are short, at most: many streams may have some.
+    const LISTS: usize = (size_of::<Between<T>>() + 2 * FEW * Self::SLOTS).div_ceil(size_of::<T>());
+    /// And as each block more that stands in them.
+    const LISTED: usize = Self::SLOTS.div_ceil(size_of::<T>());
+    /// What a list of blocks has room for, for each block, at most.
+    const SLOTS: usize = SLACK * size_of::<VecDeque<T>>();
+
     pub(crate) const fn new() -> Self {
         Self {
             first: VecDeque::new(),
@@ -81,13 +88,22 @@ impl<T> Queue<T> {
     /// Puts an empty block behind the last one, which is full. For how many more there is room now.
     #[cold]
     fn follow_last(&mut self) -> usize {
+        let lists = if self.between.is_none() {
+            Self::LISTS
+        } else {
+            0
+        };
         let between = self.between.get_or_insert_default();
         let used = take(&mut between.empty);
-        let more = if used.is_some() { 0 } else { BLOCK };
+        let more = if used.is_some() {
+            0
+        } else {
+            BLOCK + Self::LISTED
+        };
         let fresh = used.unwrap_or_else(block);
         let full = std::mem::replace(&mut self.last, fresh);
         between.full.push_back(full);
-        more
+        lists + more
     }
 
     pub(crate) fn push_front(&mut self, entry: T) {
@@ -133,16 +149,18 @@ impl<T> Queue<T> {
                 && let Some(full) = between.full.pop_back()
             {
                 self.last = full;
+                shorten(&mut between.full);
             }
         }
         entry
     }
 
-    /// For how many entries there is room.
+    /// For how many entries there is room; what lists of blocks take counts as entries.
     pub(crate) fn room(&self) -> usize {
         let blocks = |it: &Between<T>| it.full.len() + it.empty.len();
-        let between = self.between.as_deref().map_or(0, blocks);
-        self.first.capacity() + between * BLOCK + self.last.capacity()
+        let lists = |it| Self::LISTS + blocks(it) * (BLOCK + Self::LISTED);
+        let between = self.between.as_deref().map_or(0, lists);
+        self.first.capacity() + between + self.last.capacity()
     }
 
     /// Gives back room that is many times what is used, two blocks at most. For how many entries it was.
@@ -202,13 +220,18 @@ impl<T> Queue<T> {
     }
 }
 
-/// Takes the first of a list of blocks, which keeps little room that it does not use, as nobody reckons for it.
+/// Takes the first of a list of blocks.
 fn take<T>(blocks: &mut VecDeque<VecDeque<T>>) -> Option<VecDeque<T>> {
     let block = blocks.pop_front();
-    if blocks.capacity() > 4 * blocks.len().max(FEW) {
+    shorten(blocks);
+    block
+}
+
+/// A list of blocks of which one was taken keeps little room that it does not use.
+fn shorten<T>(blocks: &mut VecDeque<VecDeque<T>>) {
+    if blocks.capacity() > SLACK * blocks.len().max(FEW) {
         blocks.shrink_to(2 * blocks.len());
     }
-    block
 }
 
 impl<T> Default for Between<T> {
@@ -294,6 +317,8 @@ impl<T> Table<T> {
 const BLOCK: usize = 512;
 /// Room for so many entries is not given back while there are any.
 const FEW: usize = 4;
+/// A list of blocks has room for so many times as many as it has, or as are few.
+const SLACK: usize = 4;
 
 #[cfg(test)]
 mod tests {
@@ -312,6 +337,16 @@ mod tests {
             && between.empty.iter().all(|it| fits(it) && it.is_empty())
             && (!queue.first.is_empty() || queue.last.is_empty())
             && (!queue.last.is_empty() || between.full.is_empty())
+    }
+
+    /// How many bytes it has asked for.
+    fn taken<T>(queue: &Queue<T>) -> usize {
+        let block = |it: &VecDeque<T>| it.capacity() * size_of::<T>();
+        let list = |it: &VecDeque<VecDeque<T>>| {
+            it.capacity() * size_of::<VecDeque<T>>() + it.iter().map(block).sum::<usize>()
+        };
+        let lists = |it: &Between<T>| size_of::<Between<T>>() + list(&it.full) + list(&it.empty);
+        block(&queue.first) + block(&queue.last) + queue.between.as_deref().map_or(0, lists)
     }
 
     proptest! {
@@ -347,6 +382,7 @@ mod tests {
                     }
                 }
                 prop_assert!(is_in_blocks(&queue));
+                prop_assert!(queue.room() * size_of::<i32>() >= taken(&queue));
                 prop_assert_eq!(queue.len(), model.len());
                 prop_assert_eq!(queue.is_empty(), model.is_empty());
                 prop_assert_eq!(queue.back_mut(), model.back_mut());

@@ -46,6 +46,7 @@ fn memory_stays_bounded() {
     }
     lists::lists_that_grow_when_all_is_full_are_reckoned_for(4 * WINDOW);
     lists::lists_of_few_blocks_are_short(17 * WINDOW);
+    lists::lists_of_blocks_count(8 * WINDOW);
     answers::lists_longer_than_a_record_are_not_kept();
     answers::an_owner_who_asks_for_no_events_holds_little();
     answers::an_owner_who_sends_and_asks_for_no_events_holds_little();
