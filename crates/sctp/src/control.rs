@@ -69,6 +69,7 @@ impl Control {
 
     pub(crate) fn error(&mut self, code: CauseCode, information: &[u8]) {
         if self.errors.len() + information.len() + 8 <= MAX_ERRORS {
+            self.errors.reserve_exact(MAX_ERRORS - self.errors.len());
             Cause { code, information }.write(&mut self.errors);
         }
     }

@@ -132,9 +132,11 @@ impl Lanes {
             }
             self.dropped.pop_front();
             self.cost.take(LANE_COST);
+            // Nobody reckons for its room, and the last of them may have many pieces.
+            if self.dropped.capacity() > 2 * self.dropped.len() {
+                self.dropped.shrink_to_fit();
+            }
         }
-        // Nobody reckons for its room.
-        self.dropped = VecDeque::new();
         true
     }
 

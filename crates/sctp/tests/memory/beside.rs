@@ -1,8 +1,8 @@
 //! What does not count in the window.
 
 use oxirtc_sctp::{
-    Config,
-    packet::{ChunkKind, Data, Reconfig, Request},
+    Config, Mid,
+    packet::{ChunkKind, Data, IData, IForwardTsn, Reconfig, Request},
 };
 
 use crate::{
@@ -195,4 +195,139 @@ fn leave_room_in_other_lists(victim: &mut Victim, mut tsn: u32) -> u32 {
         victim.pair.read_all(0, 2);
     }
     tsn
+}
+
+/// What is given up is dropped, of it the last in many steps; others take the room of the rest, few and long, to the byte. All that does
+/// not count is as long as it can be.
+pub(crate) fn what_is_dropped_last_keeps_little(window: usize) {
+    // For how long a last message there is room.
+    let (mut least, mut most) = (1, 60_000);
+    while least + 1 < most {
+        let length = (least + most) / 2;
+        match is_dropping(window, length).1 {
+            true => least = length,
+            false => most = length,
+        }
+    }
+    let most = is_dropping(window, least).0;
+    let bound = 2 * window + (256 << 10);
+    println!("what is dropped last: {most} of {bound}");
+    assert!((window as i64..=bound as i64).contains(&most), "{most}");
+}
+
+/// What is held with a last message of this length, and whether there was room for it.
+fn is_dropping(window: usize, last: usize) -> (i64, bool) {
+    let config = Config::default()
+        .receive_window(window as u32)
+        .initial_window_packets(20)
+        .max_packet(1216)
+        .max_message_size(window / 4);
+    let mut victim = Victim::interleaving(config);
+    send_much(&mut victim);
+    let before = held();
+    let dropped = |victim: &Victim| victim.pair.ends[0].stats().dropped_out_of_window;
+    let mut tsn = make_lists_long(&mut victim);
+    // Many that are short, one in parts.
+    for message in 0..27 {
+        victim.part(tsn, Data::BEGIN, (9, 100 + message), 0, b"x");
+        tsn += 1;
+    }
+    for piece in (1..=43).rev() {
+        victim.part(tsn, 0, (9, 127), piece, b"x");
+        tsn += 1;
+    }
+    for piece in 0..3 {
+        let begin = if piece == 0 { Data::BEGIN } else { 0 };
+        victim.part(tsn, begin, (7, 0), piece, &[0; 11_000]);
+        tsn += 1;
+    }
+    let seen = dropped(&victim);
+    while dropped(&victim) == seen {
+        victim.whole(tsn, Data::UNORDERED, (2, 0), &[0; 60_000]);
+        victim.answer();
+        tsn += u32::from(dropped(&victim) == seen);
+    }
+    make_answers_wait(&mut victim);
+    let (point, more) = (victim.tsn.advanced(tsn), victim.tsn.advanced(tsn + 1));
+    victim.put(|buf| {
+        let first = std::iter::once((9, false, Mid(127)));
+        IForwardTsn::write(
+            buf,
+            point,
+            first.chain((0..255).map(|it| (it + 10, false, Mid(5)))),
+        );
+        IForwardTsn::write(buf, more, (0..4096).map(|it| (it + 300, false, Mid(5))));
+    });
+    for _ in 0..2 {
+        victim.chunk(ChunkKind::HEARTBEAT, &[0; 1184]);
+    }
+    let seen = dropped(&victim);
+    let first = victim.tsn.advanced(tsn + 2);
+    victim.put(|buf| {
+        let whole = |tsn, length| IData {
+            flags: Data::BEGIN | Data::END | Data::UNORDERED,
+            tsn,
+            stream: 2,
+            mid: Mid(0),
+            ppid_or_fsn: 53,
+            payload: &[0; 65_000][..length],
+        };
+        whole(first, 25_000).write(buf);
+        whole(first.advanced(1), last).write(buf);
+        let piece = IData {
+            flags: 0,
+            stream: 7,
+            ppid_or_fsn: 3,
+            ..whole(first.advanced(2), 1)
+        };
+        piece.write(buf);
+    });
+    let most = held() - before;
+    (most, dropped(&victim) == seen)
+}
+
+/// Lists that do not count are as long as they can be. The next TSN.
+fn make_lists_long(victim: &mut Victim) -> u32 {
+    // Causes whose list has just grown.
+    for length in std::iter::once(244).chain(std::iter::repeat_n(4, 32)) {
+        victim.chunk(ChunkKind(0xc5), &vec![0; length - 4]);
+    }
+    victim.answer();
+    let mut tsn = 0u32;
+    keep_numbers(victim, tsn, [254, 255].into_iter().chain(0..254));
+    tsn += 256;
+    tsn = leave_room_in_other_lists(victim, tsn);
+    for _ in 0..1024 {
+        victim.whole(tsn, Data::UNORDERED, (2, 0), b"x");
+        tsn += 1;
+    }
+    for _ in 0..1023 {
+        victim.pair.ends[0].read(2);
+    }
+    reset(victim, (0, 0), 64_063..64_064);
+    reset(victim, (1, 0), 65_534..65_535);
+    reset(victim, (2, 60_000), 30_000..38_170);
+    for range in 0..1024 {
+        victim.whole(30_000 + 2 * range, Data::UNORDERED, (65_535, 0), b"x");
+    }
+    victim.answer();
+    tsn
+}
+
+/// All but two of the answers that there can be wait, and SACKs do.
+fn make_answers_wait(victim: &mut Victim) {
+    acknowledge_much(victim);
+    for _ in 0..4 {
+        victim.say_init(&[0xf0, 1, 0, 4].repeat(64));
+    }
+    for _ in 0..4 {
+        let request = Request::TsnReset { sequence: 7 };
+        victim.put(|buf| Reconfig::write(buf, std::iter::once(request)));
+    }
+    for _ in 0..32 {
+        victim.whole(0, 0, (3, 3), b"x");
+    }
+    for _ in 0..2 {
+        victim.chunk(ChunkKind::HEARTBEAT, &[0; 1184]);
+    }
 }

@@ -44,6 +44,7 @@ fn memory_stays_bounded() {
         lists::resets_between_messages_take_no_room(Victim::new, window);
         lists::resets_between_messages_take_no_room(Victim::interleaving, window);
     }
+    beside::what_is_dropped_last_keeps_little(WINDOW / 4);
     lists::lists_that_grow_when_all_is_full_are_reckoned_for(4 * WINDOW);
     lists::lists_of_few_blocks_are_short(17 * WINDOW);
     lists::lists_of_blocks_count(8 * WINDOW);
