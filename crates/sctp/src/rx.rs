@@ -254,7 +254,16 @@ impl Receiver {
         messages: impl Iterator<Item = Skip>,
     ) -> bool {
         self.acknowledgement = Acknowledgement::Now;
-        let ahead = point.distance(self.tracker.cumulative());
+        let cumulative = self.tracker.cumulative();
+        // RFC 6525 §5.2.2 E3: what follows a reset that is being performed is of streams that do not begin before that is done.
+        if self
+            .deferred
+            .as_ref()
+            .is_some_and(|it| it.last <= cumulative)
+        {
+            return false;
+        }
+        let ahead = point.distance(cumulative);
         let count = messages.size_hint().1.unwrap_or(usize::MAX);
         if self.skips.len() > MAX_SKIPS || count > MAX_FORWARDED {
             // It comes again, as it is not acknowledged.

@@ -10,7 +10,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use oxirtc_netsim::{Link, for_each_seed, percent};
 use oxirtc_sctp::{
-    Config, Event, Reliability, SendOptions,
+    Config, Event, Reliability, SendOptions, Tsn,
     packet::{ChunkKind, ForwardTsn, Reconfig, Request, ResetResult},
 };
 
@@ -245,6 +245,35 @@ fn give_up(victim: &mut Victim) -> Vec<(u32, Vec<u16>)> {
     let forwards = forwards.map(|it| ForwardTsn::parse(&it.1).unwrap());
     let said = forwards.map(|it| (it.cumulative.0, it.streams().map(|it| it.0).collect()));
     said.collect()
+}
+
+/// RFC 9260 §5.2.4, RFC 3758 §3.6: what an association that began anew gives up while what there was before is still being dropped
+/// is passed over in its own streams, not in those before.
+#[test]
+fn what_is_given_up_after_a_restart_is_of_the_new_streams() {
+    for interleaving in [false, true] {
+        let mut victim = match interleaving {
+            true => Victim::interleaving(Config::default()),
+            false => Victim::new(Config::default()),
+        };
+        // So many streams that it takes steps to begin them anew.
+        for stream in 0..400 {
+            victim.whole(u32::from(stream), 0, (stream, 1), b"old");
+        }
+        victim.init();
+        let cookie = victim.cookie.clone();
+        victim.chunk(ChunkKind::COOKIE_ECHO, &cookie);
+        victim.tsn = Tsn(1);
+        victim.interleaving = false;
+        victim.forward(0, [(300, 0)].into_iter());
+        victim.pair.run_for(ms(1));
+        victim.forward(0, [(300, 0)].into_iter());
+        victim.whole(1, 0, (300, 1), b"new");
+        victim.pair.run_for(ms(1));
+        let messages = victim.pair.read_all(0, 300);
+        assert_eq!(messages.len(), 1, "{messages:?}");
+        assert_eq!(messages[0].payload, "new");
+    }
 }
 
 const STREAMS: usize = 3;
