@@ -215,7 +215,9 @@ impl Association {
             }
             ChunkKind::DATA | ChunkKind::I_DATA => self.handle_data(now, chunk),
             ChunkKind::SACK => self.handle_sack(now, chunk),
-            ChunkKind::FORWARD_TSN | ChunkKind::I_FORWARD_TSN => self.handle_forward_tsn(chunk),
+            ChunkKind::FORWARD_TSN | ChunkKind::I_FORWARD_TSN => {
+                self.handle_forward_tsn(now, chunk)
+            }
             ChunkKind::HEARTBEAT => self.handle_heartbeat(chunk),
             ChunkKind::HEARTBEAT_ACK => self.handle_heartbeat_ack(now, chunk),
             ChunkKind::SHUTDOWN => self.handle_shutdown(now, chunk),

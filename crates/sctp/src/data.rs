@@ -37,6 +37,9 @@ impl Association {
         let known = self.is_known(&data);
         match self.rx.handle_data(&data, lane, known) {
             Received::New { whole } => {
+                if self.state == State::ShutdownSent {
+                    self.guard_shutdown(now);
+                }
                 self.stats.data_chunks_received += 1;
                 self.stats.messages_received += u64::from(whole);
                 if !known {
@@ -111,7 +114,7 @@ impl Association {
     }
 
     /// FORWARD TSN, or I-FORWARD-TSN where messages are interleaved.
-    pub(crate) fn handle_forward_tsn(&mut self, chunk: Chunk<'_>) -> bool {
+    pub(crate) fn handle_forward_tsn(&mut self, now: Instant, chunk: Chunk<'_>) -> bool {
         let receives = self.state == State::Established
             || matches!(self.state, State::ShutdownPending | State::ShutdownSent);
         if !receives {
@@ -139,6 +142,9 @@ impl Association {
             self.rx.handle_forward(forward.cumulative, messages)
         };
         self.stats.dropped_chunks += u64::from(!new);
+        if new && self.state == State::ShutdownSent {
+            self.guard_shutdown(now);
+        }
         true
     }
 }

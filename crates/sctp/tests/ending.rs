@@ -7,7 +7,7 @@ mod victim;
 
 use std::time::Duration;
 
-use oxirtc_netsim::{Link, for_each_seed, percent};
+use oxirtc_netsim::{Link, for_each_seed, mbps, percent};
 use oxirtc_sctp::{
     Config, Error, Event, Failure, Initiator, SendOptions, State,
     packet::{Abort, Cause, CauseCode, Chunk, ChunkKind, Packet, Sack},
@@ -148,6 +148,23 @@ fn a_shutdown_that_nobody_answers_ends() {
     pair.run_for(Duration::from_secs(20));
     let cause = Failure::ShutdownTimeout;
     assert_eq!(pair.main_events(0), [Event::Failed { cause }]);
+}
+
+/// RFC 9260 §9.2: what the peer has queued goes out first, however long that takes, as long as it comes.
+#[test]
+fn a_shutdown_waits_for_what_still_comes() {
+    let link = Link::new(1).delay(ms(20)).rate(mbps(1));
+    let mut pair = support::pair(1, link).connected();
+    for message in 0..40 {
+        pair.say(1, 1, pattern(100_000, message));
+    }
+    let now = pair.now;
+    pair.ends[0].shutdown(now);
+    pair.run_for(Duration::from_secs(60));
+    for (side, by) in [(0, Initiator::User), (1, Initiator::Remote)] {
+        assert_eq!(pair.main_events(side).last(), Some(&IN_ORDER(by)));
+    }
+    assert_eq!(pair.read_all(0, 1).len(), 40);
 }
 
 #[test]
