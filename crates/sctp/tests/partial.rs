@@ -4,8 +4,8 @@ mod support;
 
 use std::{collections::HashMap, time::Duration};
 
-use oxirtc_netsim::{Link, for_each_seed, percent};
-use oxirtc_sctp::{Reliability, SendOptions, packet};
+use oxirtc_netsim::{Link, for_each_seed, mbps, percent};
+use oxirtc_sctp::{Config, Reliability, SendOptions, packet};
 
 use support::{Sides, ms, pattern, perfect};
 
@@ -172,4 +172,33 @@ fn a_skipped_message_holds_up_nobody_for_long() {
     assert!(pair.now - start <= ms(40), "{:?}", pair.now - start);
     pair.run_for(ms(500));
     assert_eq!(pair.read_all(1, 1).len(), 7);
+}
+
+/// RFC 3758 §3.5: where a full queue has lost many packets, the messages between them do not wait a round trip for each that was lost.
+#[test]
+fn what_was_given_up_holds_up_the_others_for_a_few_round_trips() {
+    for interleaving in [false, true] {
+        let config = || Config::default().interleaving(interleaving);
+        // A quarter of a bandwidth-delay product waits in the queue.
+        let link = Link::new(7).delay(ms(50)).rate(mbps(10)).queue(31_000);
+        let mut pair = support::interleaving_pair(1, link, [config(), config()]).connected();
+        let (start, mut latest) = (pair.now, Duration::ZERO);
+        while pair.now - start < Duration::from_secs(8) {
+            while pair.ends[0].buffered_amount(1) < 64_000 {
+                let at = (pair.now - start).as_micros() as u64;
+                let mut payload = Vec::from(at.to_be_bytes());
+                payload.resize(1000, 0);
+                let once = options(true, Reliability::Retransmits(0));
+                pair.say_with(0, 1, payload, once);
+            }
+            pair.run_for(ms(10));
+            for message in pair.read_all(1, 1) {
+                let at = u64::from_be_bytes(*message.payload.first_chunk().unwrap());
+                let age = pair.now - start - Duration::from_micros(at);
+                latest = latest.max(age);
+            }
+        }
+        assert!(pair.ends[0].stats().abandoned_sent > 50, "a queue was full");
+        assert!(latest < ms(600), "{latest:?}");
+    }
 }

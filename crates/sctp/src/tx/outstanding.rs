@@ -199,6 +199,11 @@ impl Outstanding {
         self.chunks.len() >= usize::from(u16::MAX)
     }
 
+    /// How often the peer has taken back what it had acknowledged.
+    pub(crate) fn reneged(&self) -> u8 {
+        self.reneged
+    }
+
     fn index(&self, seq: Seq) -> Option<usize> {
         usize::try_from(seq.0.checked_sub(self.base.0)?).ok()
     }

@@ -1,24 +1,34 @@
 //! What the peer shall skip (RFC 3758 §3.5).
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     time::{Duration, Instant},
 };
 
-use super::{effort, outstanding::Outstanding};
+use super::{
+    effort,
+    outstanding::{Outstanding, Skipped},
+};
 use crate::{
     Mid, Ssn, StreamId,
     packet::{ForwardTsn, IForwardTsn},
     serial::Seq,
 };
 
-/// The point to skip to, the streams that the skip concerns, and when to say so.
+/// The points to skip to, the streams that the skip concerns, and when to say so.
+///
+/// Behind what was given up may stand what the peer has received, and then more that was given up. Each such run has a point of its
+/// own, said in their order in one packet: a peer that was told the last of them only would take the messages between for passed over
+/// as well, and one that was told one a round trip would never be done where a full queue has lost every second packet.
 #[derive(Debug)]
 pub(crate) struct Skip {
-    /// Advanced.Peer.Ack.Point.
+    /// Advanced.Peer.Ack.Point: the last of the points.
     advanced: Seq,
-    /// By stream and whether unordered: the last message that was given up, and the number of its chunk.
-    messages: BTreeMap<(StreamId, bool), (Seq, u32)>,
+    /// Up to here all was given up, or received and might have been given up.
+    seen: Seq,
+    /// How often the peer had taken back by then what it had received.
+    reneged: u8,
+    points: VecDeque<Point>,
     interleaved: bool,
     pub(crate) due: bool,
     /// The point moves further, in steps.
@@ -32,11 +42,21 @@ pub(crate) struct Skip {
     limit: usize,
 }
 
+/// The last number of a run of what was given up.
+#[derive(Debug)]
+struct Point {
+    at: Seq,
+    /// By stream and whether unordered: the last message of the run, and the number of its chunk.
+    messages: BTreeMap<(StreamId, bool), (Seq, u32)>,
+}
+
 impl Skip {
     pub(crate) fn new(outstanding: &Outstanding, limit: usize) -> Self {
         Self {
             advanced: outstanding.cumulative(),
-            messages: BTreeMap::new(),
+            seen: outstanding.cumulative(),
+            reneged: 0,
+            points: VecDeque::new(),
             interleaved: false,
             due: false,
             unfinished: false,
@@ -67,8 +87,26 @@ impl Skip {
     pub(crate) fn end_reset(&mut self, performed: bool) {
         if let Some(last) = self.resetting.take().filter(|_| performed) {
             self.performed = self.performed.max(last);
-            self.messages.retain(|_, (seq, _)| *seq > last);
+            self.forget(last);
         }
+    }
+
+    /// The peer has had all up to this number.
+    fn forget(&mut self, last: Seq) {
+        for point in &mut self.points {
+            point.messages.retain(|_, (seq, _)| *seq > last);
+        }
+    }
+
+    fn is_any_named(&self) -> bool {
+        self.points.iter().any(|it| !it.messages.is_empty())
+    }
+
+    /// How many bytes the chunks take.
+    fn len(&self) -> usize {
+        let lengths = self.points.iter();
+        let lengths = lengths.map(|it| ForwardTsn::LEN + it.messages.len() * self.entry());
+        lengths.sum()
     }
 
     pub(crate) fn is_pending(&self, outstanding: &Outstanding) -> bool {
@@ -85,55 +123,101 @@ impl Skip {
         left: &mut usize,
     ) {
         let cumulative = outstanding.cumulative();
-        if self.advanced <= cumulative {
-            self.advanced = cumulative;
-            self.messages.clear();
+        self.advanced = self.advanced.max(cumulative);
+        self.points.retain(|point| point.at > cumulative);
+        self.forget(cumulative);
+        if self.points.is_empty() {
             self.due = false;
-        } else {
-            self.messages.retain(|_, (seq, _)| *seq > cumulative);
         }
+        let reneged = std::mem::replace(&mut self.reneged, outstanding.reneged());
+        self.seen = match reneged == self.reneged {
+            true => self.seen.max(self.advanced),
+            // RFC 9260 §6.2.1: what was received is not any more.
+            false => self.advanced,
+        };
         let before = self.advanced;
+        let mut room = (self.limit * 4).saturating_sub(self.len());
         self.unfinished = false;
-        while let Some(skipped) = outstanding.skipped(self.advanced.next()) {
+        loop {
+            let next = self.seen.next();
+            let skipped = outstanding.skipped(next);
+            if skipped.is_none() && !outstanding.is_spared(next) {
+                break;
+            }
             if *left == 0 {
                 self.unfinished = true;
                 break;
             }
             *left = left.saturating_sub(effort::LOST);
-            let next = self.advanced.next();
-            if self.resetting == Some(self.advanced) && !self.messages.is_empty() {
+            if self.resetting == Some(self.seen) && self.is_any_named() {
                 break;
             }
-            if next > self.performed && (skipped.ordered || self.interleaved) {
-                let key = (skipped.stream, !skipped.ordered);
-                let full = self.messages.len() >= self.limit / self.entry() * 4;
-                if full && !self.messages.contains_key(&key) {
-                    break;
-                }
-                self.messages.insert(key, (next, skipped.number));
+            if let Some(skipped) = skipped
+                && !self.pass(next, skipped, &mut room)
+            {
+                break;
             }
-            self.advanced = next;
+            self.seen = next;
         }
         let again = self.sent.is_none_or(|at| now >= at + round_trip);
         self.due |= self.advanced > before || (self.advanced > cumulative && again);
     }
 
+    /// The point moves to what was given up here. False if there is no `room` to say so.
+    fn pass(&mut self, next: Seq, skipped: Skipped, room: &mut usize) -> bool {
+        let continues = self.seen == self.advanced && !self.points.is_empty();
+        if !continues && self.points.len() >= MAX_POINTS {
+            return false;
+        }
+        let named = next > self.performed && (skipped.ordered || self.interleaved);
+        let key = (skipped.stream, !skipped.ordered);
+        let last = self.points.back().filter(|_| continues);
+        let known = last.is_some_and(|point| point.messages.contains_key(&key));
+        let mut more = if continues { 0 } else { ForwardTsn::LEN };
+        if named && !known {
+            more += self.entry();
+        }
+        let Some(rest) = room.checked_sub(more) else {
+            return false;
+        };
+        *room = rest;
+        if !continues {
+            self.points.push_back(Point {
+                at: next,
+                messages: BTreeMap::new(),
+            });
+        }
+        if let Some(point) = self.points.back_mut() {
+            point.at = next;
+            if named {
+                point.messages.insert(key, (next, skipped.number));
+            }
+        }
+        self.advanced = next;
+        true
+    }
+
     /// Appends the FORWARD TSN that is due, if it fits.
     pub(crate) fn write(&mut self, now: Instant, buf: &mut Vec<u8>, space: usize) {
-        if !self.due || space < ForwardTsn::LEN + self.messages.len() * self.entry() {
+        if !self.due || space < self.len() {
             return;
         }
-        let point = self.advanced.tsn();
-        let messages = self.messages.iter();
-        if self.interleaved {
-            let messages = messages
-                .map(|((stream, unordered), (_, number))| (*stream, *unordered, Mid(*number)));
-            IForwardTsn::write(buf, point, messages);
-        } else {
-            let streams = messages.map(|((stream, _), (_, number))| (*stream, Ssn(*number as u16)));
-            ForwardTsn::write(buf, point, streams);
+        for point in &self.points {
+            let messages = point.messages.iter();
+            if self.interleaved {
+                let messages = messages
+                    .map(|((stream, unordered), (_, number))| (*stream, *unordered, Mid(*number)));
+                IForwardTsn::write(buf, point.at.tsn(), messages);
+            } else {
+                let streams =
+                    messages.map(|((stream, _), (_, number))| (*stream, Ssn(*number as u16)));
+                ForwardTsn::write(buf, point.at.tsn(), streams);
+            }
         }
         self.due = false;
         self.sent = Some(now);
     }
 }
+
+/// How many points are said at once, as a packet has room for so many chunks beside data.
+const MAX_POINTS: usize = 16;

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::{Fate, Message, Of, Outstanding, Queue, Sent, Skipped};
+use super::{Fate, Limit, Message, Of, Outstanding, Queue, Sent, Skipped};
 use crate::{StreamId, packet::Data, serial::Seq, tx::effort};
 
 impl Sent {
@@ -189,6 +189,15 @@ impl Outstanding {
         Some(back)
     }
 
+    /// Whether the number is that of a whole message that has come beyond a gap and might have been given up: when what stands around
+    /// it is, the peer may be told to pass over it too.
+    pub(crate) fn is_spared(&self, seq: Seq) -> bool {
+        let chunk = self.get(seq).filter(|it| it.fate == Fate::Acknowledged);
+        let whole = |it: &&Sent| it.flags & WHOLE == WHOLE;
+        let limit = chunk.filter(whole).and_then(|it| self.limit_of(it));
+        limit.is_some_and(|limit| limit != Limit::NONE)
+    }
+
     /// Whether the peer shall skip this number, and what it means.
     pub(crate) fn skipped(&self, seq: Seq) -> Option<Skipped> {
         let chunk = self.get(seq).filter(|chunk| self.is_given_up(chunk))?;
@@ -206,3 +215,6 @@ impl Outstanding {
         })
     }
 }
+
+/// Of a message in one chunk.
+const WHOLE: u8 = Data::BEGIN | Data::END;

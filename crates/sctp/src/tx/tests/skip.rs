@@ -24,13 +24,31 @@ impl Bench {
         self.sender.send_again(self.now, &mut self.stats);
     }
 
-    /// The FORWARD TSN that is due.
+    /// The FORWARD TSN that is due, if there is no more than one.
     fn skipped(&mut self) -> Skipped {
+        let mut all = self.all_skipped();
+        assert!(all.len() < 2, "{all:?}");
+        all.pop()
+    }
+
+    /// All that are due, in their order.
+    fn all_skipped(&mut self) -> Vec<(u32, Vec<(StreamId, u16)>)> {
         let mut buf = Vec::new();
+        Packet::start(&mut buf, 1, 2, 3);
+        let empty = buf.len();
         self.sender.skip.write(self.now, &mut buf, 1000);
-        let forward = ForwardTsn::parse(buf.get(4..)?)?;
-        let streams = forward.streams().map(|(stream, ssn)| (stream, ssn.0));
-        Some((forward.cumulative.0, streams.collect()))
+        if buf.len() == empty {
+            return Vec::new();
+        }
+        Packet::finish(&mut buf, 0);
+        let packet = Packet::parse(&buf).unwrap();
+        let forwards = packet.chunks().map(|chunk| {
+            assert_eq!(chunk.kind, ChunkKind::FORWARD_TSN);
+            let forward = ForwardTsn::parse(chunk.value).unwrap();
+            let streams = forward.streams().map(|(stream, ssn)| (stream, ssn.0));
+            (forward.cumulative.0, streams.collect())
+        });
+        forwards.collect()
     }
 }
 
@@ -80,4 +98,90 @@ fn what_is_behind_a_reset_waits_for_nothing_that_has_come() {
     bench.sack(1, &[]);
     bench.lose();
     assert_eq!(bench.skipped(), Some((2, vec![(2, 0)])));
+}
+
+/// What a full queue has lost, every second packet, is said at once, and in an order in which the peer can hand out what has come
+/// between.
+#[test]
+fn what_was_given_up_between_what_has_come_is_said_at_once() {
+    let mut bench = Bench::new(1);
+    for _ in 0..7 {
+        bench.once(1);
+    }
+    bench.sack(0, &[(2, 2), (4, 5)]);
+    bench.lose();
+    let first = vec![(1, vec![(1, 0)]), (3, vec![(1, 2)]), (7, vec![(1, 6)])];
+    assert_eq!(bench.all_skipped(), first);
+    // The peer has heard the first of them.
+    bench.sack(2, &[(2, 3)]);
+    bench.sender.skip.due = true;
+    assert_eq!(bench.all_skipped(), first[1..]);
+    bench.sack(7, &[]);
+    assert_eq!(bench.all_skipped(), []);
+}
+
+/// RFC 9260 §6.2.1: the peer may take back what it has received, so what must not be lost is passed over with none of what is given up
+/// behind it; nor is a part of what may still be completed.
+#[test]
+fn what_may_have_to_be_sent_again_is_not_passed_over() {
+    for reliable in [true, false] {
+        let mut bench = Bench::new(1);
+        bench.once(1);
+        let (length, chunks) = if reliable { (1, 1) } else { (1500, 2) };
+        if reliable {
+            bench.queue(1, length);
+        } else {
+            let options = SendOptions {
+                reliability: Reliability::Retransmits(7),
+                ..SendOptions::default()
+            };
+            let message = options.queued(bench.now, 53, Bytes::from(vec![3; length]), true);
+            bench.sender.queue.push(2, message);
+        }
+        assert_eq!(bench.packets().concat().len(), chunks);
+        bench.once(1);
+        bench.sack(0, &[(2, 2)]);
+        bench.lose();
+        let only = Some((1, vec![(1, 0)]));
+        assert_eq!(bench.skipped(), only, "reliable: {reliable}");
+    }
+}
+
+/// The same of what need not be sent again.
+#[test]
+fn what_the_peer_has_taken_back_is_not_passed_over() {
+    let mut bench = Bench::new(1);
+    bench.once(1);
+    bench.once(1);
+    bench.sack(0, &[(2, 2)]);
+    bench.lose();
+    assert_eq!(bench.skipped(), Some((1, vec![(1, 0)])));
+    bench.once(1);
+    bench.sack(1, &[]);
+    assert!(bench.sender.outstanding.peek_lost().is_some(), "taken back");
+    assert_eq!(bench.skipped(), None);
+    bench.lose();
+    assert_eq!(bench.skipped(), None, "it waits for what comes before it");
+}
+
+/// There is room for so many in a packet beside data, and for the others when the peer has followed.
+#[test]
+fn no_more_is_said_at_once_than_a_peer_looks_at() {
+    let mut bench = Bench::new(1);
+    for _ in 0..80 {
+        bench.once(1);
+    }
+    let gaps = Vec::from_iter((1..40).map(|hole| (2 * hole, 2 * hole)));
+    bench.sack(0, &gaps);
+    bench.lose();
+    let mut points = Vec::new();
+    for round in [16, 16, 8] {
+        let said = bench.all_skipped();
+        assert_eq!(said.len(), round);
+        points.extend(said.iter().map(|it| it.0));
+        let last = points.last().unwrap() + 1;
+        bench.sack(last.min(80), &[]);
+    }
+    let holes = (0..39).map(|hole| 2 * hole + 1).chain([80]);
+    assert_eq!(points, Vec::from_iter(holes));
 }
