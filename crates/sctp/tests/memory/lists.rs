@@ -136,7 +136,7 @@ pub(crate) fn resets_between_messages_take_no_room(victim: fn(Config) -> Victim,
     keep_numbers(&mut victim, tsn, 0..256);
     tsn += 256;
     let full = match victim.interleaving {
-        true => 2 * window - (144 << 10),
+        true => 2 * window - (152 << 10),
         false => window / 8 * 11,
     };
     // A list of 256 has 129 messages then, and each costs 129 bytes, the stream 384.
@@ -276,7 +276,7 @@ pub(crate) fn lists_of_blocks_count(window: usize) {
     whole(&mut victim, 1, 1);
     whole(&mut victim, 2, 1024);
     let many = 16 * 512;
-    let streams = ((2 * window - (144 << 10)) / 129 - many - 1024) / (1536 + 4);
+    let streams = ((2 * window - (152 << 10)) / 129 - many - 1024) / (1536 + 4);
     for stream in 10..10 + streams as u16 {
         whole(&mut victim, stream, many as u32);
         for _ in 0..many {
