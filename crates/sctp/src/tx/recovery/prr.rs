@@ -54,7 +54,8 @@ impl Prr {
         } else {
             more
         };
-        self.window = flight + more;
+        // All may have been lost, what was sent again too, and then nothing else would ask for an answer but T3-rtx.
+        self.window = (flight + more).max(packet);
     }
 }
 
@@ -80,6 +81,17 @@ mod tests {
         }
         assert!((69..=72).contains(&sent), "{sent}");
         assert!(flight.abs_diff(threshold) <= 2 * packet, "{flight}");
+    }
+
+    /// Where all that was sent again is lost, and a timer tells, a packet goes.
+    #[test]
+    fn a_packet_goes_when_all_is_lost() {
+        let (packet, threshold) = (1000, 50_000);
+        let mut prr = Prr::new(100_000);
+        prr.on_acked(packet, 10_000, threshold, false, packet);
+        prr.sent(packet);
+        prr.on_acked(0, 0, threshold, false, packet);
+        assert_eq!(prr.window(), packet);
     }
 
     /// After heavy loss the window is filled again up to the threshold, not past it.
