@@ -41,11 +41,13 @@ pub trait Socket: fmt::Debug + Send + Sync + 'static {
     /// Ready when [`try_send`](Socket::try_send) is worth calling. All connections of a port may wait for it at once, and each is woken.
     fn poll_writable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>>;
 
-    /// Sends a batch of equal segments, the last of which may be shorter, without waiting.
+    /// Sends a batch of equal segments, the last of which may be shorter, without waiting. The network is to leave each of them whole
+    /// (DF), as the socket of the system asks for: longer ones are tried to learn what the path carries (RFC 8899).
     ///
     /// # Errors
     ///
-    /// `WouldBlock` when the send buffer is full; any other error of the system.
+    /// `WouldBlock` when the send buffer is full; `EMSGSIZE` when a segment is longer than the link carries, which only says that it
+    /// was; any other error of the system.
     fn try_send(&self, outgoing: &Outgoing<'_>) -> io::Result<()>;
 
     /// How many segments one [`try_send`](Socket::try_send) may carry.

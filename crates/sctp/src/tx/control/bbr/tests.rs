@@ -2,11 +2,15 @@ use super::{super::rate::Rates, *};
 
 const PACKET: usize = 1000;
 
-/// A path that delivers a packet each millisecond, at the earliest a round trip after it left.
+/// A path that delivers so many packets each millisecond, at the earliest a round trip after they left.
 struct Line {
     now: Instant,
     start: Instant,
     trip: Duration,
+    packets: usize,
+    /// The answers come all at once, every so many milliseconds.
+    every: usize,
+    elapsed: usize,
     bbr: Bbr,
     rates: Rates,
     /// The packets in flight and when they left.
@@ -27,6 +31,9 @@ impl Line {
             now,
             start: now,
             trip: Duration::from_millis(trip),
+            packets: 1,
+            every: 1,
+            elapsed: 0,
             bbr: Bbr::new(PACKET, 10 * PACKET),
             rates: Rates::new(1),
             flying: std::collections::VecDeque::new(),
@@ -63,11 +70,18 @@ impl Line {
                 self.next += 1;
             }
             self.now += Duration::from_millis(1);
-            let arrived = self
-                .flying
-                .pop_front_if(|(_, at)| *at + self.trip <= self.now);
-            if let Some((packet, at)) = arrived {
-                self.judge(packet, at, limited);
+            self.elapsed += 1;
+            let answered = match self.elapsed.is_multiple_of(self.every) {
+                true => self.packets * self.every,
+                false => 0,
+            };
+            for _ in 0..answered {
+                let arrived = self
+                    .flying
+                    .pop_front_if(|(_, at)| *at + self.trip <= self.now);
+                if let Some((packet, at)) = arrived {
+                    self.judge(packet, at, limited);
+                }
             }
             self.widest = self.widest.max(self.flight());
             self.narrowest = self.narrowest.min(self.flight());
@@ -113,6 +127,44 @@ fn the_model_finds_rate_and_length_of_the_path() {
     // Twice what the path holds at most, and the path is full.
     assert!(line.widest <= 100_000, "{}", line.widest);
     assert!(line.narrowest >= 30_000, "{}", line.narrowest);
+}
+
+/// §5.3.3: it is asked for more than it has given, every few seconds.
+#[test]
+fn a_path_that_has_become_wider_is_found_out() {
+    let mut line = Line::new(40);
+    line.run(Duration::from_secs(3));
+    line.packets = 2;
+    line.run(Duration::from_secs(20));
+    let rate = line.bbr.model.most();
+    assert!((1_900_000..2_200_000).contains(&rate), "{rate}");
+}
+
+/// §5.5.9: while nothing is answered more may be in flight, so that the path does not run dry.
+#[test]
+fn answers_that_come_at_once_are_waited_for() {
+    for (every, expected) in [(1, 0..3000), (20, 10_000..30_000)] {
+        let mut line = Line::new(40);
+        line.every = every;
+        line.run(Duration::from_secs(10));
+        let extra = line.bbr.model.extra();
+        assert!(expected.contains(&extra), "{every}: {extra}");
+    }
+}
+
+/// §5.5.10.3: outside of probing losses bound what the path is taken to deliver.
+#[test]
+fn losses_bound_the_short_view() {
+    for losses in [None, Some(20)] {
+        let mut line = Line::new(40);
+        line.run(Duration::from_secs(3));
+        line.losses = losses;
+        let bounded = (0..100).any(|_| {
+            line.run(Duration::from_millis(50));
+            line.bbr.model.bandwidth() < line.bbr.model.most()
+        });
+        assert_eq!(bounded, losses.is_some());
+    }
 }
 
 /// §5.3.4.3.
