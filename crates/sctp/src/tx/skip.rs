@@ -126,15 +126,16 @@ impl Skip {
         self.advanced = self.advanced.max(cumulative);
         self.points.retain(|point| point.at > cumulative);
         self.forget(cumulative);
+        let reneged = std::mem::replace(&mut self.reneged, outstanding.reneged());
+        if reneged != self.reneged {
+            // RFC 9260 §6.2.1: what was received is not any more, so nobody is to pass over it.
+            self.points.clear();
+            (self.advanced, self.seen) = (cumulative, cumulative);
+        }
+        self.seen = self.seen.max(self.advanced);
         if self.points.is_empty() {
             self.due = false;
         }
-        let reneged = std::mem::replace(&mut self.reneged, outstanding.reneged());
-        self.seen = match reneged == self.reneged {
-            true => self.seen.max(self.advanced),
-            // RFC 9260 §6.2.1: what was received is not any more.
-            false => self.advanced,
-        };
         let before = self.advanced;
         let mut room = (self.limit * 4).saturating_sub(self.len());
         self.unfinished = false;

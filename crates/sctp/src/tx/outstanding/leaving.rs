@@ -190,8 +190,11 @@ impl Outstanding {
     }
 
     /// Whether the number is that of a whole message that has come beyond a gap and might have been given up: when what stands around
-    /// it is, the peer may be told to pass over it too.
+    /// it is, the peer may be told to pass over it too. None is while it is not known what the peer has taken back.
     pub(crate) fn is_spared(&self, seq: Seq) -> bool {
+        if self.taken_back.is_some() {
+            return false;
+        }
         let chunk = self.get(seq).filter(|it| it.fate == Fate::Acknowledged);
         let whole = |it: &&Sent| it.flags & WHOLE == WHOLE;
         let limit = chunk.filter(whole).and_then(|it| self.limit_of(it));

@@ -164,6 +164,37 @@ fn what_the_peer_has_taken_back_is_not_passed_over() {
     assert_eq!(bench.skipped(), None, "it waits for what comes before it");
 }
 
+/// Nor is it where the peer has been told to, and has not followed by then: another stream's messages would wait for it for ever.
+#[test]
+fn what_the_peer_has_taken_back_is_not_passed_over_any_more() {
+    for step in [effort::STEP, 1] {
+        let mut bench = Bench::new(1);
+        for stream in [1, 1, 2, 1] {
+            bench.once(stream);
+        }
+        bench.sack(0, &[(2, 3)]);
+        bench.lose();
+        let both = [(1, vec![(1, 0)]), (4, vec![(1, 2)])];
+        assert_eq!(bench.all_skipped(), both);
+        // That was lost on its way.
+        bench.step = step;
+        bench.input();
+        let sack = Sack::without_gaps(Tsn(1), 10 << 20);
+        bench.sender.handle_sack(bench.now, &sack);
+        assert_eq!(bench.sender.is_busy(), step == 1);
+        // Something else looks at it before all of that is noted.
+        bench.sender.input();
+        bench.sender.end_reset(bench.now + MS * 5000, false);
+        assert_eq!(bench.all_skipped(), [], "a step is {step}");
+        bench.finish();
+        assert!(bench.sender.outstanding.peek_lost().is_some(), "taken back");
+        assert_eq!(bench.all_skipped(), []);
+        bench.packets();
+        bench.sack(3, &[]);
+        assert_eq!(bench.skipped(), Some((4, vec![(1, 2)])));
+    }
+}
+
 /// There is room for so many in a packet beside data, and for the others when the peer has followed.
 #[test]
 fn no_more_is_said_at_once_than_a_peer_looks_at() {
