@@ -2,7 +2,7 @@
 
 /// One step.
 pub(crate) const STEP: usize = 2880;
-/// A chunk is acknowledged, or given up.
+/// A chunk is acknowledged, given up or put aside.
 pub(crate) const CHUNK: usize = 2;
 /// A message ends with it.
 pub(crate) const MESSAGE: usize = 18;

@@ -385,16 +385,13 @@ impl Outstanding {
         let Some(run) = self.packets.put_aside(horizon) else {
             return false;
         };
-        *left = left.saturating_sub(effort::RUN + usize::from(run.count) / 4);
+        *left = left.saturating_sub(effort::CHUNK + usize::from(run.count) / 2);
         for offset in 0..run.count {
-            let seq = run.first.plus(offset.into());
-            if !self.is_live(run.packet, seq) {
-                continue;
-            }
-            let chunk = self.get_mut(seq).filter(|chunk| !chunk.aside);
-            let length = chunk.map(|chunk| {
-                chunk.aside = true;
-                chunk.payload.len()
+            let chunk = self.get_mut(run.first.plus(offset.into()));
+            let of_run = |it: &&mut Sent| it.fate == Fate::InFlight && it.packet == run.packet;
+            let length = chunk.filter(of_run).and_then(|chunk| {
+                let fresh = !std::mem::replace(&mut chunk.aside, true);
+                fresh.then_some(chunk.payload.len())
             });
             if let Some(length) = length {
                 self.flight.aside.add(self.size(length));
