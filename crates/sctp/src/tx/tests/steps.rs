@@ -582,7 +582,7 @@ fn no_step_of_giving_up_costs_much() {
 #[test]
 fn no_step_of_what_is_put_aside_costs_much() {
     let cases = [
-        ("packets that are put aside", much(2000), 1084, 2, 1050),
+        ("packets that are put aside", 2000, 1084, 2, 1050),
         ("chunks that are put aside", 3000, 1, 60, 1500),
     ];
     for (name, state, length, apart, most) in cases {
