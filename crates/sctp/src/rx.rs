@@ -254,16 +254,11 @@ impl Receiver {
         messages: impl Iterator<Item = Skip>,
     ) -> bool {
         self.acknowledgement = Acknowledgement::Now;
-        let cumulative = self.tracker.cumulative();
-        // RFC 6525 §5.2.2 E3: what follows a reset that is being performed is of streams that do not begin before that is done.
-        if self
-            .deferred
-            .as_ref()
-            .is_some_and(|it| it.last <= cumulative)
-        {
+        // RFC 6525 §5.2.2: what follows a reset that is being performed is of streams that do not begin before that is done.
+        if self.is_resetting() {
             return false;
         }
-        let ahead = point.distance(cumulative);
+        let ahead = point.distance(self.tracker.cumulative());
         let count = messages.size_hint().1.unwrap_or(usize::MAX);
         if self.skips.len() > MAX_SKIPS || count > MAX_FORWARDED {
             // It comes again, as it is not acknowledged.
@@ -400,12 +395,19 @@ impl Receiver {
 
     /// Whether steps are left that can be done now.
     pub(crate) fn is_sweeping(&self) -> bool {
-        let cumulative = self.tracker.cumulative();
         let steps = !self.skips.is_empty()
             || self.inbox.is_releasing()
             || self.reassembly.is_sweeping()
             || self.lanes.is_sweeping();
-        steps || self.deferred.as_ref().is_some_and(|d| d.last <= cumulative)
+        steps || self.is_resetting()
+    }
+
+    /// All data before the peer's reset is here, and it is performed in steps.
+    fn is_resetting(&self) -> bool {
+        let cumulative = self.tracker.cumulative();
+        self.deferred
+            .as_ref()
+            .is_some_and(|it| it.last <= cumulative)
     }
 
     pub(crate) fn max_message_size(&self) -> usize {

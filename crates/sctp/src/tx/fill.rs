@@ -87,16 +87,16 @@ impl Sender {
         if self.peer_window == 0 && self.outstanding.flight_bytes() > 0 {
             return Held::Peer;
         }
-        let (flight, window) = (self.outstanding.pipe(), self.window());
+        let (pipe, window) = (self.outstanding.pipe(), self.window());
         // RFC 9260 §7.2.3: while the window is one packet, as after a timeout, there is one packet in flight.
-        if flight >= window || (flight > 0 && window <= self.pmdcs()) {
+        if pipe >= window || (pipe > 0 && window <= self.pmdcs()) {
             return Held::Window;
         }
         match self.pacer.held(now) {
             None => Held::Nothing,
             Some(Until::Instant(at)) => Held::Pacer(at),
             // Something is in flight, so something comes.
-            Some(Until::Input) if flight > 0 => Held::Burst,
+            Some(Until::Input) if pipe > 0 => Held::Burst,
             Some(Until::Input) => Held::Nothing,
         }
     }
