@@ -161,9 +161,10 @@ impl Sender {
             self.recovery.rack.episode_ended();
         }
         let arrived = batch.newest.map(|(packet, ..)| packet);
+        let acked = (batch.bytes, batch.aside);
         model.on_verdict(&Verdict {
             now,
-            sample: rates.acked(now, batch.bytes, arrived),
+            sample: rates.acked(now, acked, arrived, model.most()),
             acked: batch.bytes,
             flight: self.outstanding.pipe(),
             round_trip: batch.sample.map(|(_, sample)| sample),

@@ -107,6 +107,11 @@ impl Bbr {
         self.set_window(verdict);
     }
 
+    /// Bytes a second: the most that the path was seen to deliver.
+    pub(crate) fn most(&self) -> u64 {
+        self.model.most()
+    }
+
     pub(crate) fn pacing_rate(&self) -> Option<u64> {
         (self.pacing_rate > 0).then_some(self.pacing_rate)
     }

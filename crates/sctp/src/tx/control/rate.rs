@@ -8,6 +8,8 @@ use crate::{blocks, tx::flown::PacketNo};
 #[derive(Debug)]
 pub(crate) struct Rates {
     delivered: u64,
+    /// What of that was told so late that it says nothing of the path's rate.
+    late: u64,
     delivered_at: Option<Instant>,
     first_sent: Option<Instant>,
     lost: u64,
@@ -23,6 +25,7 @@ struct Record {
     at: Instant,
     first_sent: Instant,
     delivered: u64,
+    late: u64,
     delivered_at: Instant,
     /// What was in flight, itself included.
     in_flight: usize,
@@ -68,6 +71,7 @@ impl Rates {
     pub(crate) fn new(next: PacketNo) -> Self {
         Self {
             delivered: 0,
+            late: 0,
             delivered_at: None,
             first_sent: None,
             lost: 0,
@@ -89,6 +93,7 @@ impl Rates {
             at: now,
             first_sent: *self.first_sent.get_or_insert(now),
             delivered: self.delivered,
+            late: self.late,
             delivered_at: *self.delivered_at.get_or_insert(now),
             in_flight: flight.1,
             lost: self.lost,
@@ -106,9 +111,17 @@ impl Rates {
         self.app_limited > 0
     }
 
-    /// So much was newly delivered, of which this packet left last.
-    pub(crate) fn acked(&mut self, now: Instant, bytes: usize, newest: Option<PacketNo>) -> Sample {
+    /// So much was newly delivered, so much of it told late, of which this packet left last. What is late came at some time that nobody
+    /// knows, so the rate lies between that without it and that with all of it: where, is left to what is `believed`.
+    pub(crate) fn acked(
+        &mut self,
+        now: Instant,
+        (bytes, late): (usize, usize),
+        newest: Option<PacketNo>,
+        believed: u64,
+    ) -> Sample {
         self.delivered += bytes as u64;
+        self.late += late as u64;
         if bytes > 0 {
             self.delivered_at = Some(now);
         }
@@ -133,7 +146,9 @@ impl Rates {
         sample.lost = self.lost - record.lost;
         if interval >= LEAST_INTERVAL {
             let micros = u64::try_from(interval.as_micros()).unwrap_or(u64::MAX);
-            sample.rate = Some(sample.delivered.saturating_mul(1_000_000) / micros.max(1));
+            let rate = |bytes: u64| bytes.saturating_mul(1_000_000) / micros.max(1);
+            let timely = sample.delivered.saturating_sub(self.late - record.late);
+            sample.rate = Some(believed.clamp(rate(timely), rate(sample.delivered)));
         }
         sample
     }
@@ -176,7 +191,7 @@ mod tests {
         let mut last = Sample::default();
         for ms in 0..100 {
             if ms >= 10 {
-                last = rates.acked(at(ms), 1000, Some(ms - 9));
+                last = rates.acked(at(ms), (1000, 0), Some(ms - 9), 0);
                 rates.forget(ms - 8);
             }
             let flight = ms.min(9) as usize * 1000;
@@ -185,6 +200,19 @@ mod tests {
         assert_eq!(last.rate, Some(1_000_000));
         assert_eq!((last.in_flight, last.app_limited), (10_000, false));
         assert!(rates.records.len() <= 12);
+    }
+
+    /// What is told long after it has come may confirm what the path is taken for, and no more.
+    #[test]
+    fn what_is_told_late_confirms_a_rate() {
+        let now = epoch();
+        for (believed, rate) in [(0, 100_000), (700_000, 700_000), (9_000_000, 5_100_000)] {
+            let mut rates = Rates::new(1);
+            rates.sent(now, 1, (50_000, 51_000));
+            let later = now + Duration::from_millis(10);
+            let sample = rates.acked(later, (51_000, 50_000), Some(1), believed);
+            assert_eq!((sample.delivered, sample.rate), (51_000, Some(rate)));
+        }
     }
 
     /// What waits for the application is marked, and no longer once it has arrived.
@@ -196,8 +224,8 @@ mod tests {
         rates.starve(1000);
         rates.sent(now, 2, (1000, 2000));
         let later = now + Duration::from_millis(10);
-        assert!(!rates.acked(later, 1000, Some(1)).app_limited);
-        assert!(rates.acked(later, 1000, Some(2)).app_limited);
+        assert!(!rates.acked(later, (1000, 0), Some(1), 0).app_limited);
+        assert!(rates.acked(later, (1000, 0), Some(2), 0).app_limited);
         assert!(!rates.is_starved());
         rates.sent(later, 3, (0, 1000));
         assert_eq!(rates.lost(1000, 3), Some((1000, 1000)));

@@ -24,6 +24,8 @@ pub(crate) struct Batch {
     pub(crate) advanced: bool,
     /// Newly acknowledged bytes with headers and padding.
     pub(crate) bytes: usize,
+    /// Those of them that were put aside: they may have come long ago.
+    pub(crate) aside: usize,
     /// Those of them that were sent while the window was all in use.
     pub(crate) limited: usize,
     /// How many packets they were, about.
@@ -246,7 +248,8 @@ impl Outstanding {
             }
             Fate::InFlight => {
                 self.flight.remove(length, size, aside);
-                self.arrived(seq, (packet, tries), known, batch);
+                batch.aside += if aside { size } else { 0 };
+                self.arrived(seq, (packet, tries, aside), known, batch);
                 self.packets.done(packet);
             }
         }
@@ -266,7 +269,7 @@ impl Outstanding {
     fn arrived(
         &mut self,
         seq: Seq,
-        (packet, tries): (PacketNo, u16),
+        (packet, tries, aside): (PacketNo, u16, bool),
         known: &Known,
         batch: &mut Batch,
     ) {
@@ -296,8 +299,8 @@ impl Outstanding {
         if batch.newest.is_none_or(|(newest, ..)| packet > newest) {
             batch.newest = Some((packet, record.at, age));
         }
-        // RFC 9260 §6.3.1 C5: Karn's rule.
-        if tries == 1 && batch.sample.is_none_or(|(newest, _)| packet > newest) {
+        // RFC 9260 §6.3.1 C5: Karn's rule. Of what was put aside nobody knows when it came.
+        if tries == 1 && !aside && batch.sample.is_none_or(|(newest, _)| packet > newest) {
             batch.sample = Some((packet, age));
         }
         let [first, second, third] = batch.strikes;

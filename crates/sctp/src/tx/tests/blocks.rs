@@ -98,6 +98,31 @@ fn the_window_does_not_wait_for_what_nobody_speaks_of() {
     assert_eq!((left.flight_bytes(), left.pipe()), (0, 0));
 }
 
+/// What was put aside has come at a time that nobody knows, so it is no measure of a round trip, nor of what a path delivers: a model
+/// would take it for three times as fast when all of it is told at once.
+#[test]
+fn what_is_told_late_is_no_measure() {
+    let mut bench = Bench::new(1);
+    bench.sender.control = Control::new(CongestionControl::NewReno, 1100, 700);
+    bench.queue(400, 1084);
+    bench.packets();
+    let blocks = Vec::from_iter((1..=20).map(|it| (2 * it, 2 * it)));
+    for cumulative in [0, 40] {
+        bench.now += MS * 50;
+        bench.sack(cumulative, &blocks);
+        for _ in 0..40 {
+            bench.now += MS;
+            bench.packets();
+        }
+    }
+    let outstanding = &bench.sender.outstanding;
+    assert!(outstanding.pipe() < outstanding.flight_bytes(), "put aside");
+    bench.now += MS * 20;
+    bench.sack(200, &[]);
+    let batch = &bench.sender.batch;
+    assert_eq!((batch.aside, batch.sample), (120 * 1100, None));
+}
+
 /// RFC 9260 §6.2.1: what was reported beyond a gap and then taken back is sent again.
 #[test]
 fn a_peer_that_takes_back_gets_it_again() {

@@ -103,7 +103,7 @@ impl Line {
         };
         let verdict = Verdict {
             now: self.now,
-            sample: self.rates.acked(self.now, acked, newest),
+            sample: self.rates.acked(self.now, (acked, 0), newest, 0),
             acked,
             flight: self.flight(),
             round_trip: newest.map(|_| self.now.duration_since(at)),
