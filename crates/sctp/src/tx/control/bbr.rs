@@ -26,6 +26,8 @@ pub(crate) struct Bbr {
     packet: usize,
     initial: usize,
     trip: Trip,
+    /// The round in which it began to drain what had queued up.
+    drain_round: u64,
     timed_out: bool,
 }
 
@@ -81,6 +83,7 @@ impl Bbr {
                 round_done: false,
                 rested: false,
             },
+            drain_round: 0,
             timed_out: false,
         }
     }
@@ -97,7 +100,9 @@ impl Bbr {
             self.handle_loss(verdict, in_flight, lost);
         }
         self.leave_startup(verdict);
-        if self.state == State::Drain && verdict.flight <= self.bdp(100) {
+        // §5.3.2: what drains no further was taken for more than the path delivers.
+        let waited = self.model.rounds > self.drain_round + DRAIN_ROUNDS;
+        if self.state == State::Drain && (waited || verdict.flight <= self.bdp(100)) {
             self.start_down(verdict.now);
         }
         self.update_cycle(verdict);
@@ -140,6 +145,7 @@ impl Bbr {
         }
         if self.model.full {
             self.state = State::Drain;
+            self.drain_round = self.model.rounds;
             self.cycle.stamp = Some(verdict.now);
         }
     }
@@ -299,6 +305,7 @@ impl Controller for Bbr {
 
 /// MinPipeCwnd.
 const MIN_PACKETS: usize = 4;
+const DRAIN_ROUNDS: u64 = 3;
 const PROBE_RTT_INTERVAL: Duration = Duration::from_secs(5);
 const PROBE_RTT_TIME: Duration = Duration::from_millis(200);
 const LEAST_SPAN: Duration = Duration::from_secs(10);

@@ -129,6 +129,22 @@ fn the_model_finds_rate_and_length_of_the_path() {
     assert!(line.narrowest >= 30_000, "{}", line.narrowest);
 }
 
+/// §5.3.2: a queue that does not drain, as the path has become narrower meanwhile, is not waited for.
+#[test]
+fn what_does_not_drain_is_not_waited_for() {
+    let mut line = Line::new(40);
+    line.packets = 4;
+    while line.bbr.state != State::Drain {
+        line.run(Duration::from_millis(1));
+    }
+    line.packets = 1;
+    line.run(Duration::from_secs(2));
+    assert_ne!(line.bbr.state, State::Drain);
+    line.run(Duration::from_secs(14));
+    let rate = line.bbr.model.most();
+    assert!((950_000..1_200_000).contains(&rate), "{rate}");
+}
+
 /// §5.3.3: it is asked for more than it has given, every few seconds.
 #[test]
 fn a_path_that_has_become_wider_is_found_out() {
