@@ -37,9 +37,7 @@ impl Association {
         let known = self.is_known(&data);
         match self.rx.handle_data(&data, lane, known) {
             Received::New { whole } => {
-                if self.state == State::ShutdownSent {
-                    self.guard_shutdown(now);
-                }
+                self.renew_shutdown_guard(now);
                 self.stats.data_chunks_received += 1;
                 self.stats.messages_received += u64::from(whole);
                 if !known {
@@ -142,8 +140,8 @@ impl Association {
             self.rx.handle_forward(forward.cumulative, messages)
         };
         self.stats.dropped_chunks += u64::from(!new);
-        if new && self.state == State::ShutdownSent {
-            self.guard_shutdown(now);
+        if new {
+            self.renew_shutdown_guard(now);
         }
         true
     }

@@ -57,9 +57,15 @@ impl Association {
         self.guard_shutdown(now);
     }
 
-    /// RFC 9260 §9.2: T5-shutdown-guard bounds how long an end takes. RTO.Max is short here, so a peer that still sends what it has
-    /// queued has as much time anew with all that comes of it.
-    pub(crate) fn guard_shutdown(&mut self, now: Instant) {
+    /// RTO.Max is short here, so a peer that still sends what it has queued has as much time anew with all that comes of it.
+    pub(crate) fn renew_shutdown_guard(&mut self, now: Instant) {
+        if self.state == State::ShutdownSent {
+            self.guard_shutdown(now);
+        }
+    }
+
+    /// RFC 9260 §9.2: T5-shutdown-guard bounds how long an end takes.
+    fn guard_shutdown(&mut self, now: Instant) {
         self.timers
             .set(Timer::ShutdownGuard, now + self.tx.recovery.rtt.max() * 5);
     }

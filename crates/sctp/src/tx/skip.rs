@@ -22,12 +22,11 @@ use crate::{
 /// as well, and one that was told one a round trip would never be done where a full queue has lost every second packet.
 #[derive(Debug)]
 pub(crate) struct Skip {
-    /// Advanced.Peer.Ack.Point: the last of the points.
-    advanced: Seq,
     /// Up to here all was given up, or received and might have been given up.
     seen: Seq,
     /// How often the peer had taken back by then what it had received.
     reneged: u8,
+    /// In their order: the last is the Advanced.Peer.Ack.Point.
     points: VecDeque<Point>,
     interleaved: bool,
     pub(crate) due: bool,
@@ -53,7 +52,6 @@ struct Point {
 impl Skip {
     pub(crate) fn new(outstanding: &Outstanding, limit: usize) -> Self {
         Self {
-            advanced: outstanding.cumulative(),
             seen: outstanding.cumulative(),
             reneged: 0,
             points: VecDeque::new(),
@@ -109,8 +107,12 @@ impl Skip {
         lengths.sum()
     }
 
+    fn last(&self) -> Option<Seq> {
+        self.points.back().map(|it| it.at)
+    }
+
     pub(crate) fn is_pending(&self, outstanding: &Outstanding) -> bool {
-        self.advanced > outstanding.cumulative()
+        self.last() > Some(outstanding.cumulative())
     }
 
     /// RFC 3758 §3.5 C: moves the point over what was given up. It is said when it moves, and then once a round trip as
@@ -123,20 +125,19 @@ impl Skip {
         left: &mut usize,
     ) {
         let cumulative = outstanding.cumulative();
-        self.advanced = self.advanced.max(cumulative);
         self.points.retain(|point| point.at > cumulative);
         self.forget(cumulative);
         let reneged = std::mem::replace(&mut self.reneged, outstanding.reneged());
         if reneged != self.reneged {
             // RFC 9260 §6.2.1: what was received is not any more, so nobody is to pass over it.
             self.points.clear();
-            (self.advanced, self.seen) = (cumulative, cumulative);
+            self.seen = cumulative;
         }
-        self.seen = self.seen.max(self.advanced);
+        self.seen = self.seen.max(cumulative);
         if self.points.is_empty() {
             self.due = false;
         }
-        let before = self.advanced;
+        let before = self.last();
         let mut room = (self.limit * 4).saturating_sub(self.len());
         self.unfinished = false;
         loop {
@@ -161,12 +162,12 @@ impl Skip {
             self.seen = next;
         }
         let again = self.sent.is_none_or(|at| now >= at + round_trip);
-        self.due |= self.advanced > before || (self.advanced > cumulative && again);
+        self.due |= self.last() > before || (self.last().is_some() && again);
     }
 
     /// The point moves to what was given up here. False if there is no `room` to say so.
     fn pass(&mut self, next: Seq, skipped: Skipped, room: &mut usize) -> bool {
-        let continues = self.seen == self.advanced && !self.points.is_empty();
+        let continues = self.last() == Some(self.seen);
         if !continues && self.points.len() >= MAX_POINTS {
             return false;
         }
@@ -194,7 +195,6 @@ impl Skip {
                 point.messages.insert(key, (next, skipped.number));
             }
         }
-        self.advanced = next;
         true
     }
 

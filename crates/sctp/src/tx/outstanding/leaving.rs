@@ -196,7 +196,8 @@ impl Outstanding {
             return false;
         }
         let chunk = self.get(seq).filter(|it| it.fate == Fate::Acknowledged);
-        let whole = |it: &&Sent| it.flags & WHOLE == WHOLE;
+        let both = Data::BEGIN | Data::END;
+        let whole = |it: &&Sent| it.flags & both == both;
         let limit = chunk.filter(whole).and_then(|it| self.limit_of(it));
         limit.is_some_and(|limit| limit != Limit::NONE)
     }
@@ -218,6 +219,3 @@ impl Outstanding {
         })
     }
 }
-
-/// Of a message in one chunk.
-const WHOLE: u8 = Data::BEGIN | Data::END;
