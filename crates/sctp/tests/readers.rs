@@ -14,7 +14,7 @@ use bytes::Bytes;
 use oxirtc_netsim::{self as netsim, Duplex, Link, Machine, for_each_seed, ms, percent};
 use oxirtc_sctp::{Association, Config, Error, Event, Message, Reliability, SendOptions, StreamId};
 
-use support::Side;
+use support::{Side, seeds};
 
 /// An association and who reads it.
 struct Reader {
@@ -509,11 +509,7 @@ fn association(seed: u64, side: u64, epoch: u32) -> Association {
 #[test]
 fn whoever_reads_hears_all() {
     let mut total = Counts::default();
-    let count = match std::env::var_os("OXIRTC_FULL") {
-        Some(_) => 40 * SEEDS,
-        None => SEEDS,
-    };
-    for_each_seed(count, |seed| {
+    for_each_seed(seeds(SEEDS), |seed| {
         let mut game = Game::new(seed);
         game.play();
         let counts = game.counts;

@@ -17,7 +17,7 @@ use oxirtc_sctp::{
     packet::{ChunkKind, Data, IData, Packet},
 };
 
-use support::{Pair, Sides as _};
+use support::{Pair, Sides as _, seeds};
 
 /// A message that was taken.
 #[derive(Debug)]
@@ -383,11 +383,7 @@ fn roll(dice: &mut u32, most: u32) -> u32 {
 #[test]
 fn whatever_is_sent_arrives_or_is_given_up() {
     let mut total = [0; 7];
-    let count = match std::env::var_os("OXIRTC_FULL") {
-        Some(_) => 40 * SEEDS,
-        None => SEEDS,
-    };
-    for_each_seed(count, |seed| {
+    for_each_seed(seeds(SEEDS), |seed| {
         let mut game = Game::new(seed);
         game.play();
         (total.iter_mut().zip(game.counts)).for_each(|(total, count)| *total += count);

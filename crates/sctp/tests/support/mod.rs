@@ -16,6 +16,14 @@ use oxirtc_sctp::{
 
 pub(crate) use netsim::ms;
 
+/// How many seeds a random test plays: a sample in every run, many more where `OXIRTC_FULL` is set, which is for a release build.
+pub(crate) fn seeds(sample: u64) -> u64 {
+    match std::env::var_os("OXIRTC_FULL") {
+        Some(_) => 40 * sample,
+        None => sample,
+    }
+}
+
 /// An association, and what it has told.
 #[derive(Debug)]
 pub(crate) struct Side {
