@@ -1,6 +1,6 @@
 //! Setting up: INIT, INIT ACK, COOKIE ECHO, COOKIE ACK (RFC 9260 §5).
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rand_core::Rng;
 
@@ -245,7 +245,7 @@ impl Association {
     /// Takes over what the peer's INIT or INIT ACK and ours agree on.
     pub(crate) fn take_offer(&mut self, init: &Init<'_>, offer: &Offer<'_>) {
         self.take_peer(&Cookie {
-            created: Duration::ZERO,
+            created: self.setup.key.time(self.clock),
             local_tag: self.peer.local_tag,
             peer_tag: init.tag,
             local_tsn: self.setup_tsn(),
@@ -263,6 +263,7 @@ impl Association {
 
     /// Takes over what was agreed on.
     fn take_peer(&mut self, cookie: &Cookie) {
+        self.setup.taken = cookie.created;
         self.peer.local_tag = cookie.local_tag;
         self.peer.tag = cookie.peer_tag;
         self.peer.outbound = cookie.outbound;
@@ -308,7 +309,7 @@ impl Association {
             self.take_peer(&cookie);
             self.establish(now, Event::Connected);
         } else if cookie.local_tag == local {
-            self.handle_own_cookie(now, &cookie, same);
+            return self.handle_own_cookie(now, &cookie, same);
         } else if cookie.peer_tag != peer && cookie.tie_tags == (local, peer) && peer != 0 {
             return self.handle_restart(now, &cookie);
         } else {
@@ -320,7 +321,7 @@ impl Association {
     }
 
     /// Table 12, actions B and D: the tag is ours.
-    fn handle_own_cookie(&mut self, now: Instant, cookie: &Cookie, same: bool) {
+    fn handle_own_cookie(&mut self, now: Instant, cookie: &Cookie, same: bool) -> bool {
         match self.state {
             State::CookieWait => {
                 self.take_peer(cookie);
@@ -332,11 +333,19 @@ impl Association {
                 }
                 self.establish(now, Event::Connected);
             }
+            _ if same => self.control.cookie_ack = true,
+            // The peer began again while we were setting up, when each of its INITs is answered with our one tag (§5.2.2). It is not
+            // only another tag, as B has it: its numbers are others too.
+            _ if cookie.created.as_millis() >= self.setup.taken.as_millis() => {
+                return self.handle_restart(now, cookie);
+            }
+            // That of a peer which has begun again since.
             _ => {
-                self.peer.tag = cookie.peer_tag;
-                self.control.cookie_ack = true;
+                self.stats.dropped_cookies += 1;
+                return false;
             }
         }
+        true
     }
 
     /// Table 12, action A: the peer has lost the association and begins again.

@@ -16,6 +16,8 @@ pub(crate) struct Setup {
     pub(crate) timeout: Option<Duration>,
     pub(crate) attempts: u32,
     pub(crate) lifetime: Duration,
+    /// When the peer that there is said who it is.
+    pub(crate) taken: Duration,
 }
 
 impl Setup {
@@ -26,6 +28,7 @@ impl Setup {
             timeout: None,
             attempts: 0,
             lifetime: config.timing.cookie_lifetime,
+            taken: Duration::ZERO,
         }
     }
 }

@@ -43,6 +43,62 @@ fn a_restart_is_told_and_everything_begins_anew() {
     });
 }
 
+/// RFC 9260 §5.2.2: while we set up, each INIT is answered with our one tag. The peer has begun again when the echo of its first cookie
+/// comes, and is known by that of the second; the first says nothing any more then, however late it comes.
+#[test]
+fn a_peer_begins_again_while_it_is_set_up() {
+    for echoes_first in [true, false] {
+        let mut pair = perfect(1);
+        let now = pair.now;
+        for end in &mut pair.ends {
+            end.connect(now);
+        }
+        let hand = |pair: &mut support::Pair, to: usize, packets: &[Vec<u8>]| {
+            pair.now += ms(10);
+            for packet in packets {
+                pair.ends[to].handle_packet(pair.now, packet);
+            }
+        };
+        let inits = [0, 1].map(|side| pair.take_packets(side));
+        for (side, init) in inits.iter().enumerate() {
+            hand(&mut pair, 1 - side, init);
+        }
+        let answers = [0, 1].map(|side| pair.take_packets(side));
+        for (side, answer) in answers.iter().enumerate() {
+            hand(&mut pair, 1 - side, answer);
+        }
+        let first = pair.take_packets(0);
+        assert!(kinds(&first[0]).contains(&ChunkKind::COOKIE_ECHO));
+        pair.ends[0] = association(Config::default(), 1001, pair.now).into();
+        pair.ends[0].connect(pair.now);
+        let init = pair.take_packets(0);
+        pair.take_packets(1);
+        hand(&mut pair, 1, &init);
+        let answer = pair.take_packets(1);
+        if echoes_first {
+            hand(&mut pair, 1, &first);
+            assert!(pair.ends[1].is_established());
+        }
+        hand(&mut pair, 0, &answer);
+        let second = pair.take_packets(0);
+        hand(&mut pair, 1, &second);
+        hand(&mut pair, 1, &first);
+        let expected = match echoes_first {
+            true => vec![Event::Connected, Event::Restarted],
+            false => vec![Event::Connected],
+        };
+        assert_eq!(pair.main_events(1), expected);
+        for side in [0, 1] {
+            pair.say(side, 1, b"new life");
+        }
+        pair.run_for(Duration::from_secs(2));
+        for side in [0, 1] {
+            assert_eq!(pair.read_all(side, 1).len(), 1, "{echoes_first}");
+            assert_eq!(pair.ends[side].total_unacknowledged(), 0);
+        }
+    }
+}
+
 /// RFC 9260 §6: a window that is closed, as nobody has read what came, keeps no peer from beginning anew.
 #[test]
 fn a_restart_opens_beside_what_was_not_read() {
