@@ -170,12 +170,6 @@ impl Association {
             }
             _ => (random_tag(&mut self.rng), Tsn(self.rng.next_u32())),
         };
-        let exists = !matches!(self.state, State::Closed | State::CookieWait);
-        let tie_tags = if exists {
-            (self.peer.local_tag, self.peer.tag)
-        } else {
-            (0, 0)
-        };
         let cookie = Cookie {
             created: self.setup.key.time(now),
             local_tag,
@@ -189,7 +183,6 @@ impl Association {
             reconfig: offer.reconfig,
             zero_checksum: offer.zero_checksum,
             interleaving: offer.interleaving,
-            tie_tags,
         };
         let sealed = self.setup.key.seal(&cookie);
         let parameters = self.our_parameters(Some(&sealed), &offer.unrecognized);
@@ -257,7 +250,6 @@ impl Association {
             reconfig: offer.reconfig,
             zero_checksum: offer.zero_checksum,
             interleaving: offer.interleaving,
-            tie_tags: (0, 0),
         });
     }
 
@@ -305,47 +297,37 @@ impl Association {
             self.reply_error(cookie.peer_tag, CauseCode::STALE_COOKIE, &information);
             return false;
         }
-        if self.state == State::Closed {
-            self.take_peer(&cookie);
-            self.establish(now, Event::Connected);
-        } else if cookie.local_tag == local {
-            return self.handle_own_cookie(now, &cookie, same);
-        } else if cookie.peer_tag != peer && cookie.tie_tags == (local, peer) && peer != 0 {
-            return self.handle_restart(now, &cookie);
-        } else {
-            // Action C, or a row that Table 12 does not have.
-            self.stats.dropped_cookies += 1;
-            return false;
-        }
-        true
-    }
-
-    /// Table 12, actions B and D: the tag is ours.
-    fn handle_own_cookie(&mut self, now: Instant, cookie: &Cookie, same: bool) -> bool {
+        // §5.2.4, Table 12.
+        let ours = cookie.local_tag == local;
         match self.state {
-            State::CookieWait => {
-                self.take_peer(cookie);
+            State::Closed => {
+                self.take_peer(&cookie);
                 self.establish(now, Event::Connected);
             }
-            State::CookieEchoed => {
+            // B: at once with us.
+            State::CookieWait | State::CookieEchoed if ours => {
                 if !same {
-                    self.take_peer(cookie);
+                    self.take_peer(&cookie);
                 }
                 self.establish(now, Event::Connected);
             }
+            // D: it comes once more.
             _ if same => self.control.cookie_ack = true,
-            // The peer began again while we were setting up, when each of its INITs is answered with our one tag (§5.2.2). It is not
-            // only another tag, as B has it: its numbers are others too.
-            _ if cookie.created.as_millis() >= self.setup.taken.as_millis() => {
-                return self.handle_restart(now, cookie);
-            }
-            // That of a peer which has begun again since.
+            _ if self.is_begun_anew(&cookie) => return self.handle_restart(now, &cookie),
+            // C, or a row that the table does not have.
             _ => {
                 self.stats.dropped_cookies += 1;
                 return false;
             }
         }
         true
+    }
+
+    /// Table 12 A, whose tie-tags say only that the cookie was made beside this association. When it was made says as well which of two
+    /// came later, where the peer has begun again twice, or while we were setting up, so that its new INIT had our one tag (§5.2.2).
+    fn is_begun_anew(&self, cookie: &Cookie) -> bool {
+        let later = cookie.created.as_millis() >= self.setup.taken.as_millis();
+        !self.is_setting_up() && cookie.peer_tag != self.peer.tag && later
     }
 
     /// Table 12, action A: the peer has lost the association and begins again.

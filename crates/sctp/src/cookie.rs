@@ -25,8 +25,6 @@ pub(crate) struct Cookie {
     pub(crate) reconfig: bool,
     pub(crate) zero_checksum: bool,
     pub(crate) interleaving: bool,
-    /// The tags of the association that existed then, or 0 (RFC 9260 §5.2.2).
-    pub(crate) tie_tags: (u32, u32),
 }
 
 /// The key under which cookies are authentic, and the origin of their time.
@@ -77,8 +75,6 @@ impl Cookie {
                 | u32::from(self.zero_checksum) << 2
                 | u32::from(self.forward_tsn) << 1
                 | u32::from(self.reconfig),
-            self.tie_tags.0,
-            self.tie_tags.1,
         ];
         words.iter().for_each(|word| bytes.put_u32(*word));
         bytes
@@ -99,7 +95,6 @@ impl Cookie {
             reconfig: false,
             zero_checksum: false,
             interleaving: false,
-            tie_tags: (0, 0),
         };
         let flags = reader.u32()?;
         Some(Self {
@@ -107,13 +102,12 @@ impl Cookie {
             zero_checksum: flags & 4 != 0,
             forward_tsn: flags & 2 != 0,
             reconfig: flags & 1 != 0,
-            tie_tags: (reader.u32()?, reader.u32()?),
             ..cookie
         })
     }
 }
 
-const LEN: usize = 44;
+const LEN: usize = 36;
 const TAG: usize = 32;
 
 #[cfg(test)]
@@ -138,7 +132,6 @@ mod tests {
             reconfig: false,
             zero_checksum: true,
             interleaving: false,
-            tie_tags: (8, 9),
         };
         let sealed = key.seal(&cookie);
         assert_eq!(sealed.len(), LEN + TAG);

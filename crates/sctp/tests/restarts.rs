@@ -99,6 +99,38 @@ fn a_peer_begins_again_while_it_is_set_up() {
     }
 }
 
+/// Its second INIT comes before the echo of the first one's cookie.
+#[test]
+fn a_peer_begins_again_twice() {
+    let mut pair = perfect(1).connected();
+    let mut echoes = Vec::new();
+    for seed in [1001, 1002] {
+        pair.ends[0] = association(Config::default(), seed, pair.now).into();
+        pair.ends[0].connect(pair.now);
+        for from in [0, 1] {
+            pair.now += ms(10);
+            for packet in pair.take_packets(from) {
+                let now = pair.now;
+                pair.ends[1 - from].handle_packet(now, &packet);
+            }
+        }
+        echoes.extend(pair.take_packets(0));
+    }
+    // The first comes again, late.
+    for echo in [0, 1, 0] {
+        assert!(kinds(&echoes[echo]).contains(&ChunkKind::COOKIE_ECHO));
+        pair.ends[1].handle_packet(pair.now, &echoes[echo]);
+    }
+    for side in [0, 1] {
+        pair.say(side, 1, b"new life");
+    }
+    pair.run_for(Duration::from_secs(2));
+    for side in [0, 1] {
+        assert_eq!(pair.read_all(side, 1).len(), 1);
+        assert_eq!(pair.ends[side].total_unacknowledged(), 0);
+    }
+}
+
 /// RFC 9260 §6: a window that is closed, as nobody has read what came, keeps no peer from beginning anew.
 #[test]
 fn a_restart_opens_beside_what_was_not_read() {
