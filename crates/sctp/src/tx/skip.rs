@@ -19,7 +19,8 @@ use crate::{
 ///
 /// Behind what was given up may stand what the peer has received, and then more that was given up. Each such run has a point of its
 /// own, said in their order in one packet: a peer that was told the last of them only would take the messages between for passed over
-/// as well, and one that was told one a round trip would never be done where a full queue has lost every second packet.
+/// as well, and one that was told one a round trip would never be done where a full queue has lost every second packet. The last of them
+/// names all that was given up (RFC 3758 §3.5 C4), so that a peer that looks at one of them only waits for nothing that does not come.
 #[derive(Debug)]
 pub(crate) struct Skip {
     /// Up to here all was given up, or received and might have been given up.
@@ -100,11 +101,12 @@ impl Skip {
         self.points.iter().any(|it| !it.messages.is_empty())
     }
 
-    /// How many bytes the chunks take.
+    /// How many bytes the chunks take at most: what is named before the last is named there too.
     fn len(&self) -> usize {
         let lengths = self.points.iter();
-        let lengths = lengths.map(|it| ForwardTsn::LEN + it.messages.len() * self.entry());
-        lengths.sum()
+        let lengths = lengths.map(|it| ForwardTsn::LEN + 2 * it.messages.len() * self.entry());
+        let last = self.points.back().map_or(0, |it| it.messages.len());
+        lengths.sum::<usize>() - last * self.entry()
     }
 
     fn last(&self) -> Option<Seq> {
@@ -175,7 +177,11 @@ impl Skip {
         let key = (skipped.stream, !skipped.ordered);
         let last = self.points.back().filter(|_| continues);
         let known = last.is_some_and(|point| point.messages.contains_key(&key));
-        let mut more = if continues { 0 } else { ForwardTsn::LEN };
+        let mut more = 0;
+        if !continues {
+            let named = self.points.back().map_or(0, |it| it.messages.len());
+            more = ForwardTsn::LEN + named * self.entry();
+        }
         if named && !known {
             more += self.entry();
         }
@@ -203,8 +209,12 @@ impl Skip {
         if !self.due || space < self.len() {
             return;
         }
-        for point in &self.points {
-            let messages = point.messages.iter();
+        let mut all = BTreeMap::new();
+        for (index, point) in self.points.iter().enumerate() {
+            all.extend(&point.messages);
+            let is_last = index + 1 == self.points.len();
+            let messages = if is_last { &all } else { &point.messages };
+            let messages = messages.iter();
             if self.interleaved {
                 let messages = messages
                     .map(|((stream, unordered), (_, number))| (*stream, *unordered, Mid(*number)));

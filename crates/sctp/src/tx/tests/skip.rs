@@ -36,7 +36,7 @@ impl Bench {
         let mut buf = Vec::new();
         Packet::start(&mut buf, 1, 2, 3);
         let empty = buf.len();
-        self.sender.skip.write(self.now, &mut buf, 1000);
+        self.sender.skip.write(self.now, &mut buf, 1048);
         if buf.len() == empty {
             return Vec::new();
         }
@@ -118,6 +118,46 @@ fn what_was_given_up_between_what_has_come_is_said_at_once() {
     assert_eq!(bench.all_skipped(), first[1..]);
     bench.sack(7, &[]);
     assert_eq!(bench.all_skipped(), []);
+}
+
+/// RFC 3758 §3.5 C4: whoever looks at the last of them only is told of all that will not come, and who looks at the first of what stands
+/// before it.
+#[test]
+fn the_last_point_names_all_that_was_given_up() {
+    let mut bench = Bench::new(1);
+    for stream in [1, 9, 2, 9, 1] {
+        bench.once(stream);
+    }
+    bench.sack(0, &[(2, 2), (4, 4)]);
+    bench.lose();
+    let all = [
+        (1, vec![(1, 0)]),
+        (3, vec![(2, 0)]),
+        (5, vec![(1, 1), (2, 0)]),
+    ];
+    assert_eq!(bench.all_skipped(), all);
+}
+
+/// However many streams they name, they have room in a packet.
+#[test]
+fn what_the_last_point_names_has_room_too() {
+    let mut bench = Bench::new(1);
+    for stream in 0..400 {
+        bench.once(stream);
+    }
+    let gaps = Vec::from_iter((1..8).map(|hole| (50 * hole, 50 * hole)));
+    bench.sack(0, &gaps);
+    bench.lose();
+    let said = bench.all_skipped();
+    assert!(said.len() > 1, "{said:?}");
+    let streams: usize = said.iter().map(|it| it.1.len()).sum();
+    assert!(8 * said.len() + 4 * streams <= 1048);
+    let (point, last) = said.last().unwrap();
+    let named = |stream: u16| last.iter().any(|it| it.0 == stream);
+    let spared = |tsn: u32| tsn.is_multiple_of(50);
+    for tsn in 1..=*point {
+        assert_eq!(named(tsn as u16 - 1), !spared(tsn), "{tsn}");
+    }
 }
 
 /// RFC 9260 §6.2.1: the peer may take back what it has received, so what must not be lost is passed over with none of what is given up
