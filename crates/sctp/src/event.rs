@@ -48,7 +48,9 @@ pub enum Event {
         /// How many streams the peer may send on.
         inbound: u16,
     },
-    /// The peer restarted the association (RFC 9260 §5.2.4): what was not acknowledged is gone, all streams are new.
+    /// The peer restarted the association (RFC 9260 §5.2.4): what was not acknowledged is gone, all streams are new. What had come before
+    /// can be read until `None`, as after [`IncomingReset`](Self::IncomingReset); [`is_from_before`](crate::Association::is_from_before)
+    /// tells it from what follows.
     Restarted,
     /// The association ended in order, or the peer aborted it.
     Closed {

@@ -13,7 +13,7 @@ use oxirtc_sctp::{
     packet::{Abort, Cause, CauseCode, Chunk, ChunkKind, Packet, Sack},
 };
 
-use support::{Pair, Sides, ms, pattern, perfect};
+use support::{Pair, Sides, kinds, ms, pattern, perfect};
 use victim::Victim;
 
 const IN_ORDER: fn(Initiator) -> Event = |by| Event::Closed {
@@ -165,6 +165,41 @@ fn a_shutdown_waits_for_what_still_comes() {
         assert_eq!(pair.main_events(side).last(), Some(&IN_ORDER(by)));
     }
     assert_eq!(pair.read_all(0, 1).len(), 40);
+}
+
+/// RFC 9260 §8.3: there are no HEARTBEATs any more after a SHUTDOWN.
+#[test]
+fn a_shutdown_ends_heartbeats() {
+    let config = || Config::default().heartbeat_interval(Some(ms(500)));
+    let mut pair =
+        support::pair_with(1, Link::new(1).delay(ms(10)), config(), config()).connected();
+    pair.run_for(ms(100));
+    pair.filter(|_, _| false);
+    pair.keep();
+    pair.ends[0].shutdown(pair.now);
+    pair.run_for(Duration::from_secs(10));
+    let kept = pair.kept();
+    let ours = kept.iter().filter(|(side, _)| *side == 0);
+    let kinds = Vec::from_iter(ours.flat_map(|(_, packet)| kinds(packet)));
+    assert!(kinds.contains(&ChunkKind::SHUTDOWN) && !kinds.contains(&ChunkKind::HEARTBEAT));
+}
+
+/// RFC 9260 §9.2: after its SHUTDOWN the peer has nothing more to say.
+#[test]
+fn nothing_is_taken_after_a_shutdown() {
+    let mut pair = perfect(1).connected();
+    let (tag, _) = tags(&mut pair, 1);
+    pair.say(0, 1, vec![1; 50_000]);
+    pair.take_packets(0);
+    pair.say(1, 1, b"late");
+    let late = pair.take_packets(1);
+    let shutdown = packet(tag, ChunkKind::SHUTDOWN, 0, &[0; 4]);
+    pair.ends[0].handle_packet(pair.now, &shutdown);
+    assert_eq!(pair.ends[0].state(), State::ShutdownReceived);
+    for packet in late {
+        pair.ends[0].handle_packet(pair.now, &packet);
+    }
+    assert_eq!(pair.ends[0].read(1), None);
 }
 
 #[test]

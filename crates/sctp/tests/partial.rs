@@ -202,3 +202,19 @@ fn what_was_given_up_holds_up_the_others_for_a_few_round_trips() {
         assert!(latest < ms(600), "{latest:?}");
     }
 }
+
+/// What waits to be sent again is not when its time is over, though nobody has served the timer that says so.
+#[test]
+fn a_late_owner_sends_nothing_that_is_over() {
+    let mut pair = perfect(1).connected();
+    let lifetime = Reliability::Lifetime(Duration::from_secs(2));
+    pair.say_with(0, 1, b"x".to_vec(), options(true, lifetime));
+    assert_eq!(pair.take_packets(0).len(), 1);
+    let sent = pair.ends[0].stats().data_chunks_sent;
+    pair.now += Duration::from_millis(1500);
+    pair.ends[0].handle_timeout(pair.now);
+    pair.now += Duration::from_secs(1);
+    pair.take_packets(0);
+    let stats = pair.ends[0].stats();
+    assert_eq!((stats.data_chunks_sent, stats.abandoned_sent), (sent, 1));
+}

@@ -131,6 +131,21 @@ fn a_peer_begins_again_twice() {
     }
 }
 
+/// Who was about to end the association that is gone may use the one that is there.
+#[test]
+fn a_restart_forgets_a_shutdown() {
+    let mut pair = perfect(1).connected();
+    pair.say(0, 1, [9; 90_000]);
+    pair.ends[0].shutdown(pair.now);
+    pair.ends[1] = association(Config::default(), 1001, pair.now).into();
+    pair.ends[1].connect(pair.now);
+    pair.run_for(Duration::from_secs(5));
+    assert!(pair.main_events(0).contains(&Event::Restarted));
+    pair.say(0, 1, b"new life");
+    pair.run_for(Duration::from_secs(5));
+    assert_eq!(pair.read_all(1, 1).len(), 1);
+}
+
 /// RFC 9260 §6: a window that is closed, as nobody has read what came, keeps no peer from beginning anew.
 #[test]
 fn a_restart_opens_beside_what_was_not_read() {

@@ -154,6 +154,38 @@ fn a_closed_window_is_probed_without_effect() {
     );
 }
 
+/// RFC 9260 §7.2.1: who waits for the peer to make room is not idle.
+#[test]
+fn a_closed_window_is_no_idleness() {
+    let mut bench = Bench::under_way(20);
+    let last = bench.sender.outstanding.next().previous().tsn().0;
+    bench.sack_with(last, 0, &[], &[]);
+    assert!(bench.packets().is_empty());
+    let window = bench.sender.control.window();
+    assert!(window > 12 * 1100, "{window}");
+    bench.now = bench.sender.poll_timeout().unwrap();
+    bench.sender.handle_timeout(bench.now, &mut bench.stats);
+    assert_eq!(bench.packets(), [[last + 1]]);
+    bench.sack_with(last + 1, 0, &[], &[]);
+    assert!(bench.packets().is_empty());
+    bench.now += MS * 3000;
+    bench.sack_with(last + 1, 10 << 20, &[], &[]);
+    assert!(bench.packets().len() > 3);
+    assert_eq!(bench.sender.control.window(), window);
+}
+
+/// When consent comes back a closed window is probed at once.
+#[test]
+fn a_path_that_comes_back_has_a_closed_window_probed() {
+    let mut bench = Bench::under_way(20);
+    let last = bench.sender.outstanding.next().previous().tsn().0;
+    bench.sack_with(last, 0, &[], &[]);
+    assert!(bench.packets().is_empty());
+    bench.sender.revive(bench.now);
+    bench.sender.handle_timeout(bench.now, &mut bench.stats);
+    assert_eq!(bench.packets(), [[last + 1]]);
+}
+
 /// RFC 9260 §1.6, §3.3.4: numbers are not outrun, however wide the peer's window is.
 #[test]
 fn numbers_are_never_outrun() {
