@@ -251,7 +251,7 @@ impl Association {
         (!later).then_some(result)
     }
 
-    /// `None` if it takes steps and waits for nothing.
+    /// `None` if it waits for nothing: the step that ends this packet performs it or begins to.
     fn perform_outgoing_reset(
         &mut self,
         now: Instant,
@@ -283,17 +283,9 @@ impl Association {
         let mut deferred = Deferred::new(Some(sequence), last, streams);
         let waits = last > self.rx.tracker.cumulative();
         deferred.told = waits;
-        let is_long = deferred.is_long();
         self.rx.deferred = Some(deferred);
-        // A long one takes steps anyway, and its list has cost enough for now.
-        let performed = if is_long { None } else { self.rx.sweep() };
-        match performed {
-            Some(performed) => {
-                self.announce_resets(&performed.streams);
-                Some(ResetResult::PERFORMED)
-            }
-            None => waits.then_some(ResetResult::IN_PROGRESS),
-        }
+        // Not performed here, as there may be very many requests in a packet.
+        waits.then_some(ResetResult::IN_PROGRESS)
     }
 
     /// Goes on with a reset that waited for data, or that is too large for one step.

@@ -425,11 +425,6 @@ impl Deferred {
             swept: 0,
         }
     }
-
-    /// Whether it is more than a step can do.
-    pub(crate) fn is_long(&self) -> bool {
-        matches!(&self.streams, StreamSet::Some(streams) if streams.len() > SWEEP_STEP)
-    }
 }
 
 impl Window {

@@ -25,6 +25,8 @@ use crate::{
 pub(crate) struct Skip {
     /// Up to here all was given up, or received and might have been given up.
     seen: Seq,
+    /// Nothing up to here is named any more.
+    forgotten: Seq,
     /// How often the peer had taken back by then what it had received.
     reneged: u8,
     /// In their order: the last is the Advanced.Peer.Ack.Point.
@@ -54,6 +56,7 @@ impl Skip {
     pub(crate) fn new(outstanding: &Outstanding, limit: usize) -> Self {
         Self {
             seen: outstanding.cumulative(),
+            forgotten: outstanding.cumulative(),
             reneged: 0,
             points: VecDeque::new(),
             interleaved: false,
@@ -128,7 +131,13 @@ impl Skip {
     ) {
         let cumulative = outstanding.cumulative();
         self.points.retain(|point| point.at > cumulative);
-        self.forget(cumulative);
+        if cumulative > self.forgotten {
+            // Very many SACKs may each move it a little.
+            let named = self.points.iter().map(|it| it.messages.len());
+            *left = left.saturating_sub(named.sum::<usize>() / effort::NAMED);
+            self.forgotten = cumulative;
+            self.forget(cumulative);
+        }
         let reneged = std::mem::replace(&mut self.reneged, outstanding.reneged());
         if reneged != self.reneged {
             // RFC 9260 §6.2.1: what was received is not any more, so nobody is to pass over it.

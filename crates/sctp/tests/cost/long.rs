@@ -2,7 +2,7 @@
 
 use oxirtc_sctp::{
     Mid, Ssn, Tsn,
-    packet::{CauseCode, Data, ForwardTsn, IForwardTsn, Sack},
+    packet::{CauseCode, Data, ForwardTsn, IForwardTsn, Reconfig, Request, Sack},
 };
 
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
     control::init,
     data, messages,
     pieces::{lanes, piece},
-    reset, under_way,
+    reset, sacks, under_way,
     victim::{Victim, WHOLE},
 };
 
@@ -20,7 +20,7 @@ const RECORD: usize = 16 << 10;
 /// Packets that no path carries in one datagram, but fragments of IP, a relay over TCP or loopback.
 pub(crate) fn attacks() -> Vec<Attack> {
     let all = of_data().into_iter().chain(of_lists());
-    let all = all.chain(of_control());
+    let all = all.chain(of_control()).chain(sacks::long());
     let long = |attack| Attack {
         longest: RECORD,
         ..attack
@@ -188,6 +188,28 @@ fn of_control() -> Vec<Attack> {
                 reset(buf, sequence, v.tsn, &[0, 1]);
             }
         }),
+        Attack::beside(
+            "long: requests for few streams each",
+            600,
+            |v, state| messages(v, state, 0),
+            |v, buf, number| {
+                let last = Tsn(v.tsn.0.wrapping_sub(1));
+                for chunk in 0..104 {
+                    let first = 2 * (number * 104 + chunk);
+                    let lists = [first, first + 1].map(few);
+                    let requests =
+                        (first..)
+                            .zip(&lists)
+                            .map(|(sequence, streams)| Request::OutgoingReset {
+                                sequence: last.0.wrapping_add(sequence),
+                                response_sequence: 0,
+                                last_tsn: last,
+                                streams,
+                            });
+                    Reconfig::write(buf, requests);
+                }
+            },
+        ),
         Attack::alone("long: FORWARD TSNs", |v, buf, number| {
             for chunk in 0..900 {
                 let tsn = v.tsn.advanced(number * 900 + chunk);
@@ -215,4 +237,10 @@ fn of_control() -> Vec<Attack> {
             )
         },
     ]
+}
+
+/// The streams of one of very many requests.
+fn few(number: u32) -> Vec<u8> {
+    let streams = (0..29).map(|it| ((number * 29 + it) * 37 % 6000) as u16);
+    streams.flat_map(u16::to_be_bytes).collect()
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use oxirtc_sctp::{Reliability, SendOptions, Tsn, packet::Sack};
 
-use crate::{Attack, MUCH, steps, support::Sides as _, under_way, victim::Victim};
+use crate::{Attack, MUCH, drain, steps, support::Sides as _, under_way, victim::Victim};
 
 /// SACKs of more and more that is under way.
 pub(crate) fn attacks() -> Vec<Attack> {
@@ -48,7 +48,97 @@ pub(crate) fn attacks() -> Vec<Attack> {
             outlived,
             |v, buf, _| acknowledge(buf, v.last.advanced(v.sent), &[]),
         ),
+        sack("SACK of every second piece", pieces, |v, buf, _| {
+            every_second(v, buf, 0, 280);
+        }),
+        sack(
+            "SACKs beside messages that were given up",
+            given_up,
+            |v, buf, _| {
+                for _ in 0..73 {
+                    acknowledge(buf, v.last, &[]);
+                }
+            },
+        ),
+        sack(
+            "SACKs that pass over messages that were given up, one by one",
+            given_up,
+            |v, buf, _| {
+                for passed in 1..=v.sent.min(73) {
+                    acknowledge(buf, v.last.advanced(passed), &[]);
+                }
+            },
+        ),
     ]
+}
+
+/// Of long packets.
+pub(crate) fn long() -> Vec<Attack> {
+    let sack = |name, prepare, packet| Attack {
+        victim: Victim::sending,
+        ..Attack::beside(name, 300, prepare, packet).once()
+    };
+    vec![
+        sack("long: SACKs of every second piece", pieces, |v, buf, _| {
+            for first in 0..10 {
+                every_second(v, buf, first * 800, 400);
+            }
+        }),
+        sack(
+            "long: SACKs of every second piece, which is known",
+            |v, state| {
+                pieces(v, state);
+                let mut buf = Vec::new();
+                every_second(v, &mut buf, 0, 400);
+                v.put(|it| it.append(&mut buf));
+                steps(v);
+            },
+            |v, buf, _| {
+                for _ in 0..10 {
+                    every_second(v, buf, 0, 400);
+                }
+            },
+        ),
+    ]
+}
+
+/// About so many pieces of long messages leave, as far as the window lets them.
+fn pieces(victim: &mut Victim, state: usize) {
+    let before = victim.pair.ends[0].stats().data_chunks_sent;
+    for _ in 0..state.div_ceil(180).min(60) {
+        victim.pair.say(0, 60, vec![1; 200_000]);
+    }
+    for _ in 0..20 {
+        victim.pair.now += Duration::from_millis(1);
+        let now = victim.pair.now;
+        victim.pair.ends[0].handle_timeout(now);
+        drain(victim);
+    }
+    victim.sent = (victim.pair.ends[0].stats().data_chunks_sent - before) as u32;
+}
+
+/// A SACK of every second of what is under way behind `first`, in so many blocks at most.
+fn every_second(v: &Victim, buf: &mut Vec<u8>, first: u16, blocks: u16) {
+    let gaps = (1..=blocks).map(|it| (first + 2 * it, first + 2 * it));
+    let gaps = gaps.take_while(|it| u32::from(it.1) < v.sent);
+    Sack::write(buf, 16_300, (v.last, 1 << 20), gaps, std::iter::empty());
+}
+
+/// A message on each of as many streams as a FORWARD TSN of ours names is sent and outlives its time.
+fn given_up(victim: &mut Victim, state: usize) {
+    let options = SendOptions {
+        reliability: Reliability::Lifetime(Duration::from_millis(1)),
+        ..SendOptions::default()
+    };
+    victim.sent = state.min(250) as u32;
+    for stream in 0..victim.sent {
+        victim.pair.say_with(0, stream as u16, b"x", options);
+    }
+    drain(victim);
+    victim.pair.now += Duration::from_millis(5);
+    steps(victim);
+    let abandoned = victim.pair.ends[0].stats().abandoned_sent;
+    assert_eq!(abandoned, u64::from(victim.sent));
 }
 
 /// The window is closed while so many messages outlive their time.

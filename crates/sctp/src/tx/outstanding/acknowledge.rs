@@ -125,6 +125,9 @@ impl Outstanding {
         let last = sack.gaps().nth(FULL - 1).and_then(|_| sack.gaps().last());
         known.horizon = last.map(|(_, last)| cumulative.plus(last.into()));
         for (first, last) in sack.gaps().skip(*block) {
+            if known.left == 0 {
+                return false;
+            }
             // A block that starts at 1 would be part of the cumulative TSN.
             if first >= 2 && first <= last {
                 let range = (cumulative.plus(first.into()), cumulative.plus(last.into()));
@@ -132,6 +135,7 @@ impl Outstanding {
                     return false;
                 }
             }
+            known.left = known.left.saturating_sub(effort::KNOWN);
             *block += 1;
         }
         true
@@ -199,6 +203,7 @@ impl Outstanding {
             }
             let Some((next, until)) = next else {
                 self.gaps.insert(start, cursor.previous());
+                known.left = known.left.saturating_sub(effort::FOUND);
                 return true;
             };
             known.left = known.left.saturating_sub(effort::RANGE);

@@ -87,7 +87,7 @@ fn a_block_is_taken_once() {
     let mut blocks = Vec::from_iter((1..=300u16).map(|it| (4 * it, 4 * it)));
     with_gaps(0, &blocks, |sack| {
         bench.sender.input();
-        bench.sender.left = 100;
+        bench.sender.left = 200;
         bench.sender.handle_sack(now, sack);
         (Duration::ZERO, 1)
     });
