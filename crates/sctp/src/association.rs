@@ -146,6 +146,7 @@ impl Association {
         self.stats.packets_received += 1;
         self.stats.bytes_received += bytes.len() as u64;
         self.tx.input();
+        self.reset.asked = 0;
         self.handle_chunks(now, &packet);
         self.settle_input(now);
     }

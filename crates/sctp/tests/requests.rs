@@ -356,6 +356,35 @@ fn all_streams_are_reset_in_steps() {
     assert_eq!(resets(pair.main_events(1)), 0);
 }
 
+/// Very many lists in one packet are not read, however short each is: who has more to ask asks again.
+#[test]
+fn very_many_requests_in_a_packet_are_not_read() {
+    let mut pair = perfect(1).connected();
+    let (tag, first, last) = link_to(&mut pair, 1);
+    let streams = Vec::from_iter((0..60u16).flat_map(u16::to_be_bytes));
+    let request = |number: u32| Request::OutgoingReset {
+        sequence: first.wrapping_add(number),
+        response_sequence: 0,
+        last_tsn: oxirtc_sctp::Tsn(last),
+        streams: &streams,
+    };
+    let mut packet = Vec::new();
+    Packet::start(&mut packet, 5000, 5000, tag);
+    for number in 0..60 {
+        Reconfig::write(&mut packet, std::iter::once(request(number)));
+    }
+    Packet::finish(&mut packet, 0);
+    pair.ends[1].handle_packet(pair.now, &packet);
+    assert_eq!(pair.ends[1].stats().dropped_chunks, 1);
+    pair.take_packets(1);
+    let expected = 1 + (4 << 10) / (16 + 120);
+    for (number, known) in [(expected - 1, true), (expected + 1, false)] {
+        pair.ends[1].handle_packet(pair.now, &request_packet(tag, request(number)));
+        let unknown = [ResetResult::BAD_SEQUENCE_NUMBER];
+        assert_ne!(responses(&pair.take_packets(1)) == unknown, known);
+    }
+}
+
 /// RFC 6525 §5.2.2: a stream that does not exist is not reset.
 #[test]
 fn a_reset_of_a_stream_that_does_not_exist_is_refused() {
