@@ -433,6 +433,9 @@ impl Window {
         let limit_ahead = size.saturating_add(size / 8);
         let message = config.max_message_size + (16 << 10);
         let limit_next = limit_ahead.saturating_add(message.max(size / 4));
+        // In a window of four of the longest messages such a one has half the room for what its pieces cost.
+        let least = limit_ahead.saturating_add(config.max_message_size + (8 << 10));
+        let limit_next = limit_next.min(size.saturating_mul(2).saturating_sub(BESIDE).max(least));
         Self {
             size,
             packet: config.max_packet,
