@@ -6,7 +6,7 @@ use oxirtc_sctp::{
 };
 
 use crate::{
-    WINDOW, fill, held, keep_numbers, most_of_steps, reset,
+    WINDOW, assert_bounded, fill, held, keep_numbers, most_of_steps, reset,
     support::Sides as _,
     victim::{Victim, WHOLE},
 };
@@ -50,9 +50,7 @@ pub(crate) fn room_that_was_left_counts() {
     for index in 0..300 {
         victim.piece(tsn + index, (index as u16, 1 + index), 0, &[0; 8000]);
     }
-    let (most, bound) = (held() - before, 2 * WINDOW + (256 << 10));
-    println!("room that was left: {most}");
-    assert!((WINDOW as i64..=bound as i64).contains(&most), "{most}");
+    assert_bounded("room that was left", held() - before, WINDOW, WINDOW);
 }
 
 /// A message waits on each of very many streams, and then the peer gives up what they wait for.
@@ -68,9 +66,7 @@ pub(crate) fn what_waits_has_room_to_be_handed_out(victim: fn(Config) -> Victim)
         victim.forward(20_000 + u32::from(point), streams.map(|it| (it, 0)));
         most = most.max(most_of_steps(&mut victim) - before);
     }
-    let bound = 2 * WINDOW + (256 << 10);
-    println!("what was handed out: {most}");
-    assert!((WINDOW as i64 / 2..=bound as i64).contains(&most), "{most}");
+    assert_bounded("what was handed out", most, WINDOW / 2, WINDOW);
 }
 
 /// Neither does the list of very many messages, nor that of what is to be freed.
@@ -121,9 +117,12 @@ pub(crate) fn what_is_freed_counts_to_the_last(victim: fn(Config) -> Victim, win
         next += u32::from(dropped(&victim) < seen + 2);
         most = most.max(held() - before);
     }
-    let bound = 2 * window + (256 << 10);
-    println!("what others take while parts are freed: {most} of {bound}");
-    assert!((window as i64..=bound as i64).contains(&most), "{most}");
+    assert_bounded(
+        "what others take while parts are freed",
+        most,
+        window,
+        window,
+    );
 }
 
 /// Messages that nobody reads and resets take turns on streams until what counts is full, and one more reset of all of them makes their
@@ -155,9 +154,7 @@ pub(crate) fn resets_between_messages_take_no_room(victim: fn(Config) -> Victim,
     let stats = victim.pair.ends[0].stats();
     assert_eq!((stats.dropped_out_of_window, victim.is_alive()), (0, true));
     let most = held() - before;
-    let bound = 2 * window + (256 << 10);
-    println!("messages and resets in turns: {most} of {bound}");
-    assert!((window as i64 / 3..=bound as i64).contains(&most), "{most}");
+    assert_bounded("messages and resets in turns", most, window / 3, window);
 }
 
 /// Of many streams each has a list that is full, of messages in parts, and one message waits on each; what others were given up for
@@ -214,9 +211,8 @@ pub(crate) fn lists_that_grow_when_all_is_full_are_reckoned_for(window: usize) {
     victim.forward(at, streams.map(|stream| (stream, 0)));
     let most = most_of_steps(&mut victim) - before;
     assert!(victim.is_alive());
-    let bound = 2 * window + (256 << 10);
-    println!("lists that grow when all is full: {full}, then {most} of {bound}");
-    assert!((window as i64..=bound as i64).contains(&most), "{most}");
+    println!("lists that grow when all is full: {full} before");
+    assert_bounded("lists that grow when all is full", most, window, window);
 }
 
 /// On one stream after another messages fill what counts, and all but a few of them are read: the lists of their blocks were long. Then
@@ -248,9 +244,7 @@ pub(crate) fn lists_of_few_blocks_are_short(window: usize) {
     fill_all(&mut victim, window, tsn);
     let most = held() - before;
     assert!(victim.is_alive());
-    let bound = 2 * window + (256 << 10);
-    println!("lists of blocks that were many: {most} of {bound}");
-    assert!((window as i64..=bound as i64).contains(&most), "{most}");
+    assert_bounded("lists of blocks that were many", most, window, window);
 }
 
 /// On one stream after another many messages come and are read, while so many wait that the room for them is kept: what is left of each
@@ -292,9 +286,7 @@ pub(crate) fn lists_of_blocks_count(window: usize) {
     fill_all(&mut victim, window, next);
     let most = held() - before;
     assert!(victim.is_alive());
-    let bound = 2 * window + (256 << 10);
-    println!("lists of blocks on many streams: {most} of {bound}");
-    assert!((window as i64..=bound as i64).contains(&most), "{most}");
+    assert_bounded("lists of blocks on many streams", most, window, window);
 }
 
 /// Pieces of long messages, of which little is lost to what each costs, fill what counts, and all that does not count is full.

@@ -57,6 +57,16 @@ fn memory_stays_bounded() {
     answers::sacks_that_wait_are_little();
 }
 
+/// What is held is within the bound, and no less than makes the attack one: what holds nothing would prove nothing.
+fn assert_bounded(attack: &str, held: i64, least: usize, window: usize) {
+    let bound = 2 * window + (256 << 10);
+    println!("{attack}: {held} of {bound}");
+    assert!(
+        (least as i64..=bound as i64).contains(&held),
+        "{attack}: {held}"
+    );
+}
+
 /// Many short messages are sent.
 fn send_much(victim: &mut Victim) {
     for message in 0..SENT {
