@@ -581,3 +581,38 @@ fn other_ports_are_those_of_another_association() {
         assert_eq!(dropped, u64::from(lives));
     }
 }
+
+/// However full the buffer is, the longest message comes whole where it is next, in pieces of whatever length: nothing that was taken
+/// can be read before.
+#[test]
+fn the_longest_message_has_room_in_pieces() {
+    const LONGEST: usize = 64 << 10;
+    let config = Config::default().receive_window(4 * LONGEST as u32);
+    let config = config.max_message_size(LONGEST);
+    let step = if cfg!(debug_assertions) { 44 } else { 4 };
+    for (interleaving, piece) in (400..1460)
+        .step_by(step)
+        .flat_map(|piece| [(false, piece), (true, piece)])
+    {
+        let mut victim = match interleaving {
+            true => Victim::interleaving(config.clone()),
+            false => Victim::new(config.clone()),
+        };
+        let message = pattern(LONGEST, 1);
+        let pieces = message.chunks(piece).zip(0..);
+        let count = message.len().div_ceil(piece) as u32;
+        let mut behind = 0;
+        while victim.pair.ends[0].stats().dropped_out_of_window == 0 {
+            behind += 1;
+            victim.whole(count - 1 + behind, 0, (1, behind as u16), b"x");
+        }
+        for (payload, number) in pieces {
+            let begin = if number == 0 { Data::BEGIN } else { 0 };
+            let end = if number + 1 == count { Data::END } else { 0 };
+            victim.part(number, begin | end, (1, 0), number, payload);
+        }
+        let read = victim.pair.read_all(0, 1);
+        let first = read.first().map(|it| it.payload == message);
+        assert_eq!(first, Some(true), "{interleaving} {piece}");
+    }
+}

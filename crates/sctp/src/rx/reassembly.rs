@@ -180,7 +180,7 @@ impl Reassembly {
             return Outcome::TooLarge;
         }
         let before = run.cost();
-        run.append(data.payload);
+        run.append(data.payload, self.limit);
         (run.last, run.end) = (at, end);
         self.cost.add(run.cost() - before);
         self.join_right(first)
@@ -217,7 +217,7 @@ impl Reassembly {
             return false;
         }
         let before = run.cost();
-        run.append(data.payload);
+        run.append(data.payload, self.limit);
         run.last = at;
         self.cost.add(run.cost() - before);
         true
@@ -415,7 +415,9 @@ impl Run {
         self.length + self.spare + RUN_COST + parts_cost(&self.parts)
     }
 
-    fn append(&mut self, payload: &[u8]) {
+    /// `limit` is how long it can become, so that no more is reserved.
+    fn append(&mut self, payload: &[u8], limit: usize) {
+        let left = limit.saturating_sub(self.length);
         self.length += payload.len();
         let part = self.parts.back_mut();
         let Some(part) = part.filter(|part| part.len() + payload.len() <= MAX_PART) else {
@@ -428,7 +430,8 @@ impl Run {
         if part.capacity() - part.len() < payload.len() {
             // What is reserved and not used counts, so it stays little where very many messages are begun.
             let before = part.capacity();
-            part.reserve_exact(payload.len().max((part.len() / 4).min(MAX_GROWTH)));
+            let growth = (part.len() / 4).min(MAX_GROWTH).min(left);
+            part.reserve_exact(payload.len().max(growth));
             self.spare += part.capacity() - before;
         }
         part.extend_from_slice(payload);
