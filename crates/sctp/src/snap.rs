@@ -30,6 +30,8 @@ impl Association {
         if self.state != State::Closed || self.ended.is_some() {
             return false;
         }
+        // Of which peer a cookie is later is told by this.
+        self.clock = self.clock.max(now);
         let chunk = Chunk::parse(remote_init).filter(|chunk| chunk.kind == ChunkKind::INIT);
         let init = chunk.and_then(|chunk| Init::parse(chunk.value));
         let usable = init.filter(|init| init.tag != 0 && is_usable(init));

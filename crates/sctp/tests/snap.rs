@@ -217,3 +217,27 @@ fn a_recorded_init_is_taken() {
     // It does not say that it does without checksums.
     assert_eq!(Packet::parse(&packets[0]).unwrap().tag, 0x66e1_a0e0);
 }
+
+/// Who set up by a handshake before the descriptions came is not there any more: the echo of his cookie comes too late.
+#[test]
+fn an_echo_from_before_opens_nothing() {
+    let mut pair = pair();
+    pair.ends[1].connect(pair.now);
+    let hand = |pair: &mut Pair, to: usize, packets: Vec<Vec<u8>>| {
+        for packet in packets {
+            pair.ends[to].handle_packet(pair.now, &packet);
+        }
+    };
+    for from in [1, 0] {
+        let packets = pair.take_packets(from);
+        hand(&mut pair, 1 - from, packets);
+    }
+    let echo = pair.take_packets(1);
+    pair.now += ms(100);
+    let config = Config::default();
+    pair.ends[1] = support::association(config, 1001, pair.now).into();
+    snapped(&mut pair);
+    hand(&mut pair, 0, echo);
+    assert_eq!(pair.main_events(0), [Event::Connected]);
+    assert_eq!(first_message(&mut pair), ms(50));
+}
