@@ -380,7 +380,7 @@ impl Association {
 
 /// The list of a request is kept for a while, so there is a longest one: a record of DTLS has room for.
 const MAX_LIST: usize = 16 << 10;
-/// After so many bytes of requests the rest of a packet is passed over: 16 chunks that each name all that one of ours does.
+/// After so many bytes of requests the rest of a packet is passed over: eight chunks that each name all that one of ours does.
 const MAX_ASKED: usize = 4 << 10;
 /// So many streams are in one request of ours, as its answer brings about something for each.
 const MAX_STREAMS: usize = 256;
