@@ -152,6 +152,7 @@ impl Sender {
             at: now,
             begun: false,
             block: 0,
+            duplicates: 0,
             duplicate: false,
             moved: false,
         };
@@ -197,10 +198,11 @@ impl Sender {
         if !std::mem::replace(&mut place.begun, true) {
             let flight = self.outstanding.pipe();
             batch.flight.get_or_insert(flight);
-            self.outstanding.handle_duplicates(sack, &mut known, batch);
-            place.duplicate = known.duplicate;
         }
-        let done = (self.outstanding).handle_sack(sack, &mut place.block, &mut known, queue, batch);
+        let outstanding = &mut self.outstanding;
+        let done = outstanding.handle_duplicates(sack, &mut place.duplicates, &mut known, batch)
+            && outstanding.handle_sack(sack, &mut place.block, &mut known, queue, batch);
+        place.duplicate = known.duplicate;
         (self.highest, self.left) = (known.highest, known.left);
         place.moved |= self.batch.advanced;
         self.batch.advanced |= advanced;

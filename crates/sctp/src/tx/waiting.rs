@@ -20,6 +20,8 @@ pub(super) struct Place {
     pub(super) begun: bool,
     /// The gap ack block to go on with.
     pub(super) block: usize,
+    /// How many of its duplicates have been looked at.
+    pub(super) duplicates: usize,
     /// It reports something that was sent again as received twice.
     pub(super) duplicate: bool,
     /// The cumulative TSN has moved.

@@ -79,6 +79,18 @@ pub(crate) fn long() -> Vec<Attack> {
         ..Attack::beside(name, 300, prepare, packet).once()
     };
     vec![
+        sack(
+            "long: SACKs with duplicates of what was sent again",
+            sent_again,
+            |v, buf, _| {
+                for first in (0..4000).step_by(400) {
+                    let last = v.last.0.wrapping_add(v.sent - 10);
+                    let duplicates = (first..first + 400).map(|it| Tsn(last.wrapping_sub(it)));
+                    let (head, none) = ((v.last, 1 << 20), std::iter::empty());
+                    Sack::write(buf, 16_300, head, none, duplicates);
+                }
+            },
+        ),
         sack("long: SACKs of every second piece", pieces, |v, buf, _| {
             for first in 0..10 {
                 every_second(v, buf, first * 800, 400);
@@ -100,6 +112,20 @@ pub(crate) fn long() -> Vec<Attack> {
             },
         ),
     ]
+}
+
+/// As much as the window lets of so many pieces, of which the last have come, is sent again.
+fn sent_again(v: &mut Victim, state: usize) {
+    under_way(v, state);
+    let (first, last) = (v.last, v.sent as u16);
+    v.put(|buf| acknowledge(buf, first, &[(last - 9, last)]));
+    steps(v);
+    for _ in 0..100 {
+        v.pair.now += Duration::from_millis(1);
+        steps(v);
+        drain(v);
+    }
+    assert!(v.pair.ends[0].stats().retransmissions > 100);
 }
 
 /// About so many pieces of long messages leave, as far as the window lets them.

@@ -83,12 +83,17 @@ fn send_much(victim: &mut Victim) {
 
 /// They are acknowledged with long SACKs, of which most wait.
 fn acknowledge_much(victim: &mut Victim) {
-    for _ in 0..16 {
+    for sack in 0..16 {
         let gaps = (1..SENT / 2).map(|it| (2 * it, 2 * it));
         let last = victim.last;
         let duplicates = (0..3500).map(|it| last.advanced(it));
         let head = (last, 1 << 20);
         victim.put(|buf| Sack::write(buf, 16_300, head, gaps, duplicates));
+        if sack == 0 {
+            // Behind its duplicates come its blocks.
+            let now = victim.pair.now;
+            victim.pair.ends[0].handle_timeout(now);
+        }
     }
 }
 

@@ -342,22 +342,30 @@ impl Outstanding {
     }
 
     /// The peer reports what it has received twice. What we did not send again the network has doubled: that says nothing
-    /// of us.
+    /// of us. `place` is where to go on, as with `handle_sack`; false if there is more.
     pub(crate) fn handle_duplicates(
         &mut self,
         sack: &Sack<'_>,
+        place: &mut usize,
         known: &mut Known,
         batch: &mut Batch,
-    ) {
-        for tsn in sack.duplicates().take(MAX_BLOCKS) {
+    ) -> bool {
+        for tsn in sack.duplicates().take(MAX_BLOCKS).skip(*place) {
+            if known.left == 0 {
+                return false;
+            }
+            known.left = known.left.saturating_sub(effort::LOST);
+            *place += 1;
             let seq = self.base.near(tsn);
             known.duplicate |= self.get(seq).is_some_and(|chunk| chunk.tries > 1);
             if self.resent_in(seq).is_some() {
                 known.duplicate = true;
                 batch.duplicate = true;
+                known.left = known.left.saturating_sub(effort::LOST);
                 self.prove(seq, batch);
             }
         }
+        true
     }
 
     /// The peer took back what it had acknowledged beyond a gap (RFC 9260 §6.2.1): the first chunk cannot be both next
