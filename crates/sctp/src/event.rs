@@ -152,6 +152,13 @@ impl Events {
     /// Replaces a waiting event of the same kind, so that what the peer repeats does not add up.
     pub(crate) fn push_latest(&mut self, event: Event) {
         let kind = std::mem::discriminant(&event);
+        // One packet may ask for very many, beside as many events as our reset had streams.
+        if let Some(last) = self.queue.back_mut()
+            && std::mem::discriminant(last) == kind
+        {
+            *last = event;
+            return;
+        }
         self.queue.retain(|e| std::mem::discriminant(e) != kind);
         self.queue.push_back(event);
     }

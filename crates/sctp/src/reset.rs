@@ -180,7 +180,7 @@ impl Association {
         if self.reset.asked > MAX_ASKED {
             return false;
         }
-        self.reset.asked += chunk.value.len();
+        self.reset.asked += REQUEST_OVERHEAD + chunk.value.len();
         for request in reconfig.requests().flatten() {
             match request {
                 Request::Response { sequence, result } => {
@@ -201,7 +201,7 @@ impl Association {
     }
 
     fn respond(&mut self, sequence: u32, result: ResetResult) {
-        let mut parameter = Vec::new();
+        let mut parameter = Vec::with_capacity(RESPONSE_LEN);
         Request::Response { sequence, result }.write(&mut parameter);
         self.control.response(parameter);
     }
@@ -380,11 +380,13 @@ impl Association {
 
 /// The list of a request is kept for a while, so there is a longest one: a record of DTLS has room for.
 const MAX_LIST: usize = 16 << 10;
-/// After so many bytes of requests the rest of a packet is passed over: eight chunks that each name all that one of ours does.
+/// After so many bytes of requests, headers included, the rest of a packet is passed over: eight chunks that each name all that one of
+/// ours does.
 const MAX_ASKED: usize = 4 << 10;
 /// So many streams are in one request of ours, as its answer brings about something for each.
 const MAX_STREAMS: usize = 256;
 /// Who was told to wait asks again within this time, if he does not take the answer that comes without asking.
 const ASKS_AGAIN: Duration = Duration::from_secs(5);
+const RESPONSE_LEN: usize = 12;
 /// Headers of packet, chunk and request.
 const REQUEST_OVERHEAD: usize = 12 + 4 + 16 + 4;

@@ -377,7 +377,7 @@ fn very_many_requests_in_a_packet_are_not_read() {
     pair.ends[1].handle_packet(pair.now, &packet);
     assert_eq!(pair.ends[1].stats().dropped_chunks, 1);
     pair.take_packets(1);
-    let expected = 1 + (4 << 10) / (16 + 120);
+    let expected = 1 + (4 << 10) / (36 + 16 + 120);
     for (number, known) in [(expected - 1, true), (expected + 1, false)] {
         pair.ends[1].handle_packet(pair.now, &request_packet(tag, request(number)));
         let unknown = [ResetResult::BAD_SEQUENCE_NUMBER];

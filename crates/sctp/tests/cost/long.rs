@@ -10,7 +10,7 @@ use crate::{
     control::init,
     data, messages,
     pieces::{lanes, piece},
-    reset, sacks, under_way,
+    reset, sacks, streams, under_way,
     victim::{Victim, WHOLE},
 };
 
@@ -21,6 +21,7 @@ const RECORD: usize = 16 << 10;
 pub(crate) fn attacks() -> Vec<Attack> {
     let all = of_data().into_iter().chain(of_lists());
     let all = all.chain(of_control()).chain(sacks::long());
+    let all = all.chain([streams::long()]);
     let long = |attack| Attack {
         longest: RECORD,
         ..attack

@@ -12,6 +12,27 @@ use crate::{
     victim::{Victim, WHOLE},
 };
 
+/// Of long packets.
+pub(crate) fn long() -> Attack {
+    let attack = Attack::beside(
+        "long: the answer to a reset of many streams, and requests for others",
+        25,
+        resets,
+        |v, buf, _| {
+            answer(v, buf);
+            let first = v.tsn.0.wrapping_sub(1);
+            for chunk in 0..103u32 {
+                let add = |by| Request::AddOutgoing {
+                    sequence: first.wrapping_add(2 * chunk + by),
+                    count: 0,
+                };
+                Reconfig::write(buf, [add(0), add(1)].into_iter());
+            }
+        },
+    );
+    attack.once()
+}
+
 pub(crate) fn attacks() -> Vec<Attack> {
     let mut all = messages_of_streams();
     all.extend(resetting());
@@ -153,19 +174,25 @@ fn resetting() -> Vec<Attack> {
             ..Attack::beside(
                 "the answer to a reset of many streams",
                 60,
-                |v, state| {
-                    let streams = Vec::from_iter(0..state as u16);
-                    let now = v.pair.now;
-                    assert_eq!(v.pair.ends[0].reset_streams(now, &streams), Ok(()));
-                },
-                |v, buf, number| {
-                    let answer = |by| Request::Response {
-                        sequence: v.last.0.wrapping_add(by + number),
-                        result: ResetResult::PERFORMED,
-                    };
-                    Reconfig::write(buf, [answer(0), answer(1)].into_iter());
-                },
+                resets,
+                |v, buf, _| answer(v, buf),
             )
         },
     ]
+}
+
+/// Our reset of so many streams waits for its answer.
+fn resets(v: &mut Victim, state: usize) {
+    let streams = Vec::from_iter(0..state as u16);
+    let now = v.pair.now;
+    assert_eq!(v.pair.ends[0].reset_streams(now, &streams), Ok(()));
+}
+
+/// The answer to it, whichever number it had.
+fn answer(v: &Victim, buf: &mut Vec<u8>) {
+    let answer = |by| Request::Response {
+        sequence: v.last.0.wrapping_add(by),
+        result: ResetResult::PERFORMED,
+    };
+    Reconfig::write(buf, [answer(0), answer(1)].into_iter());
 }
