@@ -35,6 +35,8 @@ pub(crate) struct Receiver {
     pub(crate) deferred: Option<Deferred>,
     window: Window,
     max_message_size: usize,
+    /// How many runs of pieces the packet has made to join others so far.
+    joined: usize,
 }
 
 /// Whether a SACK is due.
@@ -115,6 +117,7 @@ impl Receiver {
             deferred: None,
             window: Window::new(config),
             max_message_size: config.max_message_size,
+            joined: 0,
         }
     }
 
@@ -191,6 +194,11 @@ impl Receiver {
         }
         if known {
             let single = data.is_whole();
+            if !single && self.joined >= MAX_JOINED {
+                // As if it were lost.
+                self.acknowledgement = Acknowledgement::Now;
+                return Received::Dropped;
+            }
             let length = data.payload.len();
             let cost = if single {
                 Inbox::cost_of(length)
@@ -216,6 +224,7 @@ impl Receiver {
                 Some((mid, fsn)) if !single => self.lanes.insert(data, mid, fsn),
                 _ => self.reassembly.insert(data),
             };
+            self.joined += self.reassembly.take_joined() + self.lanes.take_joined();
             match outcome {
                 Outcome::Stored => {}
                 Outcome::Complete(message) => {
@@ -304,6 +313,7 @@ impl Receiver {
     /// A packet with DATA has been dealt with: every second one is acknowledged (RFC 9260 §6.2). True if the delay
     /// begins.
     pub(crate) fn packet_done(&mut self) -> bool {
+        self.joined = 0;
         self.acknowledgement = match self.acknowledgement {
             Acknowledgement::None => Acknowledgement::Delayed,
             _ => Acknowledgement::Now,
@@ -503,6 +513,8 @@ const RATIO_SPAN: usize = 64 << 10;
 /// streams that are reset or were, 12 of TSNs, of the table of numbers and of trees that are empty, 8 that are reserved with the last
 /// piece, as much of answers that wait, 18 of SACKs that do, and 8 of what nobody has thought of.
 const BESIDE: usize = 152 << 10;
+/// After so many joins of what stood on either side of a piece no more pieces of a packet are taken: they come again.
+const MAX_JOINED: usize = 24;
 /// What takes more memory is not counted.
 const MAX_CHECKED: usize = 64 << 10;
 /// How many streams and messages a step may touch.

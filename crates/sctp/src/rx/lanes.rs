@@ -18,6 +18,8 @@ pub(crate) struct Lanes {
     cost: Account,
     /// How long the last message was: the next is likely to be alike.
     expected: usize,
+    /// How many runs of pieces have joined others since that was asked.
+    joined: usize,
 }
 
 /// Stream, whether unordered, and the message's number.
@@ -40,12 +42,18 @@ impl Lanes {
             limit,
             cost: Account::default(),
             expected: 0,
+            joined: 0,
         }
     }
 
     /// No more room than this is to be made for a message before it has come.
     pub(crate) fn expect_at_most(&mut self, room: usize) {
         self.expected = self.expected.min(room);
+    }
+
+    /// How many runs of pieces have joined others since this was asked last.
+    pub(crate) fn take_joined(&mut self) -> usize {
+        std::mem::take(&mut self.joined)
     }
 
     pub(crate) fn cost(&self) -> usize {
@@ -99,6 +107,7 @@ impl Lanes {
             return Outcome::Contradiction;
         }
         let outcome = lane.pieces.insert_at(at, data);
+        self.joined += lane.pieces.take_joined();
         self.cost.add(lane.pieces.cost());
         self.cost.take(before);
         if let Outcome::Complete(message) = &outcome {

@@ -77,6 +77,8 @@ pub(crate) struct Reassembly {
     passed: Option<Passed>,
     /// How long the last message of several chunks was: the next is likely to be alike.
     expected: usize,
+    /// How many runs have joined others since that was asked.
+    joined: usize,
 }
 
 /// How far all has come, or was given up.
@@ -101,6 +103,7 @@ impl Reassembly {
             cost: Account::default(),
             passed: Some(passed),
             expected: 0,
+            joined: 0,
         }
     }
 
@@ -121,6 +124,11 @@ impl Reassembly {
     /// No more room than this is to be made for a message before it has come.
     pub(crate) fn expect_at_most(&mut self, room: usize) {
         self.expected = self.expected.min(room);
+    }
+
+    /// How many runs have joined others since this was asked last.
+    pub(crate) fn take_joined(&mut self) -> usize {
+        std::mem::take(&mut self.joined)
     }
 
     /// The memory that incomplete messages take.
@@ -266,18 +274,18 @@ impl Reassembly {
                 run.broken = true;
                 return Outcome::Stored;
             };
-            self.cost.take(RUN_COST);
+            let before = run.cost() + right.cost();
             if passed.is_some() && run.says() != right.says() {
                 return Outcome::Contradiction;
             }
             if run.length + right.length > self.limit {
                 return Outcome::TooLarge;
             }
-            self.cost.take(run.fit());
             (run.last, run.end) = (right.last, right.end);
-            run.length += right.length;
-            run.spare += right.spare;
-            run.join(right.parts);
+            run.join(*right);
+            self.joined += 1;
+            self.cost.add(run.cost());
+            self.cost.take(before);
         }
         let complete = self.runs.get(&first).is_some_and(|it| it.begin && it.end);
         if complete && let Some(run) = self.runs.remove(&first) {
@@ -438,29 +446,52 @@ impl Run {
         self.spare -= payload.len();
     }
 
-    /// Gives back what was reserved for pieces that are not going to be in its last part. How much that was.
-    fn fit(&mut self) -> usize {
+    /// Gives back what was reserved for pieces that are not going to be in its last part.
+    fn fit(&mut self) {
         let Some(part) = self.parts.back_mut() else {
-            return 0;
+            return;
         };
         let before = part.capacity();
         if before - part.len() > WORTH_GIVING_BACK {
             part.shrink_to_fit();
         }
-        let freed = before - part.capacity();
-        self.spare -= freed;
-        freed
+        self.spare -= before - part.capacity();
     }
 
     /// Appends what came after it; the fewer parts move.
-    fn join(&mut self, mut right: VecDeque<Vec<u8>>) {
-        if self.parts.len() >= right.len() {
-            self.parts.append(&mut right);
+    fn join(&mut self, mut right: Self) {
+        self.length += right.length;
+        self.merge(&mut right);
+        self.spare += right.spare;
+        if right.parts.is_empty() {
+            return;
+        }
+        self.fit();
+        let mut parts = right.parts;
+        if self.parts.len() >= parts.len() {
+            self.parts.append(&mut parts);
         } else {
-            while let Some(part) = self.parts.pop_back() {
-                right.push_front(part);
-            }
-            self.parts = right;
+            let count = self.parts.len();
+            parts.append(&mut self.parts);
+            parts.rotate_right(count);
+            self.parts = parts;
+        }
+    }
+
+    /// Makes one part of the two that become neighbours, if both are short: a message has few parts however it came, and few move when
+    /// others join.
+    fn merge(&mut self, right: &mut Self) {
+        let (part, next) = (self.parts.back_mut(), right.parts.front());
+        if let (Some(part), Some(next)) = (part, next)
+            && part.len() + next.len() <= SHORT_PARTS
+        {
+            let before = part.capacity();
+            part.reserve_exact(next.len());
+            part.extend_from_slice(next);
+            self.spare += part.capacity() - before;
+            self.spare -= next.len();
+            right.spare -= next.capacity() - next.len();
+            right.parts.pop_front();
         }
     }
 
@@ -532,6 +563,8 @@ const RUN_COST: usize = 192;
 const PART_COST: usize = 64;
 /// A part is not made longer than this: what is copied at once when one grows stays small.
 const MAX_PART: usize = 256 << 10;
+/// Two neighbours together are longer than this, so that no message has more parts than twice what it has of this.
+const SHORT_PARTS: usize = 2048;
 /// A part does not grow by more than this beyond what comes.
 const MAX_GROWTH: usize = 8 << 10;
 /// So much that was reserved in a part is worth giving back.

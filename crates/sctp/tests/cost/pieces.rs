@@ -49,8 +49,36 @@ fn beyond_gaps() -> Vec<Attack> {
                 }
             },
         ),
+        Attack::beside(
+            "pieces that join runs of very many",
+            6000,
+            runs_of_parts,
+            |v, buf, _| join_all(v, buf),
+        )
+        .once(),
     ]
 }
+
+/// So many pieces of one byte in `RUNS` runs, each of which came in the wrong order. Between two of them a piece is missing.
+fn runs_of_parts(v: &mut Victim, state: usize) {
+    let length = state as u32 / RUNS;
+    v.sent = length + 1;
+    for run in 0..RUNS {
+        parts(v, 1 + run * v.sent, length);
+    }
+}
+
+/// What is missing between them: first each two runs join, then each two of what has become of those, and so on.
+fn join_all(v: &Victim, buf: &mut Vec<u8>) {
+    let strides = std::iter::successors(Some(1), |it| Some(2 * it));
+    for stride in strides.take_while(|it| *it < RUNS) {
+        for run in (stride..RUNS).step_by(2 * stride as usize) {
+            data(buf, v.tsn.advanced(run * v.sent), 0, (1, 0), b"x");
+        }
+    }
+}
+
+const RUNS: u32 = 59;
 
 /// Pieces of messages that can never be whole.
 fn without_beginning() -> Vec<Attack> {

@@ -41,16 +41,23 @@ pub(crate) fn stay_bounded() {
         }
     });
     // TSNs alone bound how many parts there are where the window is wide.
-    let narrow = "bytes of a message, the last first, in a narrow window";
+    let narrow = "pieces of messages, the last first, in a narrow window";
     stays_bounded(
         (Victim::new, false),
         WINDOW / 4,
         narrow,
         WINDOW / 16,
         |v, i| {
-            v.data(60_000 - i % 59_000, 0, (1, 0), b"x");
+            long_piece(v, i);
         },
     );
+}
+
+/// One of 50 of a message, the last first, too long to be made one part with the next.
+fn long_piece(v: &mut Victim, i: u32) {
+    let (message, number) = (i / 50, i % 50_000);
+    let before = number + number / 50;
+    v.data(60_000 - before, 0, (message as u16, 0), &[0; 1030]);
 }
 
 /// `ends` is whether nothing can ever go on, and we say so.
@@ -160,8 +167,8 @@ fn attacks() -> [(&'static str, usize, Attack); 10] {
         ("ends of a byte without a beginning", WINDOW / 2, |v, i| {
             v.data(1 + i % 65_000, Data::END, (i as u16, 0), b"x");
         }),
-        ("bytes of a message, the last first", WINDOW / 2, |v, i| {
-            v.data(60_000 - i % 59_000, 0, (1, 0), b"x");
+        ("pieces of messages, the last first", WINDOW / 2, |v, i| {
+            long_piece(v, i);
         }),
         ("large messages that nobody reads", WINDOW / 2, |v, i| {
             let flags = [Data::BEGIN, 0, 0, Data::END][i as usize % 4];

@@ -100,16 +100,17 @@ pub(crate) fn what_is_freed_counts_to_the_last(victim: fn(Config) -> Victim, win
     // While there is something to read nothing is stuck.
     victim.whole(256, Data::UNORDERED, (2, 0), b"x");
     // Their list has just grown to twice as many.
-    let parts = (window as u32 / 64).min(1 << 15) + 1;
+    let parts = (window as u32 / 4 - 1030) / 1030;
     for number in (1..=parts).rev() {
-        victim.part(257 + number, 0, (1, 0), number, b"x");
+        // Too long to be made one part with the next.
+        victim.part(257 + number, 0, (1, 0), number, &[0; 1030]);
     }
     let mut next = 257 + parts + 1;
     victim.forward(next, std::iter::once((1, 0)));
     let dropped = |victim: &Victim| victim.pair.ends[0].stats().dropped_out_of_window;
     assert_eq!(dropped(&victim), 0);
     let mut most = 0;
-    for _ in 0..parts / 32 {
+    for _ in 0..window / 2048 {
         let seen = dropped(&victim);
         for length in [16_000, 1000] {
             victim.whole(next + 1, Data::UNORDERED, (3, 0), &[0; 16_000][..length]);
