@@ -11,7 +11,7 @@ use crate::{
     control::Control,
     cookie::CookieKey,
     event::Events,
-    packet::{Abort, CauseCode, Causes, Chunk, ChunkKind, Data, MAX_CHUNKS, Packet},
+    packet::{Abort, CauseCode, Causes, Chunk, ChunkKind, Data, MAX_CHUNKS, MAX_DATA, Packet},
     rx::{Acknowledgement, Receiver},
     setup::{Setup, random_tag},
     tcb::{Consent, Ended, Heartbeat, Life, Peer, Reconfiguration},
@@ -169,17 +169,17 @@ impl Association {
     }
 
     fn handle_chunks(&mut self, now: Instant, packet: &Packet<'_>) {
-        let mut has_data = false;
+        let mut data = 0;
         let mut chunks = packet.chunks();
         let mut index = 0;
         while let Some(chunk) = chunks.next() {
-            if index == MAX_CHUNKS {
+            data += usize::from(matches!(chunk.kind, ChunkKind::DATA | ChunkKind::I_DATA));
+            if index == MAX_CHUNKS || data > MAX_DATA {
                 self.stats.dropped_chunks += 1;
                 break;
             }
             let alone = index == 0 && chunks.clone().next().is_none() && !chunks.is_broken();
             index += 1;
-            has_data |= matches!(chunk.kind, ChunkKind::DATA | ChunkKind::I_DATA);
             let go_on = match chunk.kind {
                 ChunkKind::INIT if alone => self.handle_init(now, chunk),
                 // RFC 9260 §3.3.2: nothing may stand beside INIT, INIT ACK or SHUTDOWN COMPLETE.
@@ -202,7 +202,7 @@ impl Association {
         if chunks.is_broken() {
             self.stats.dropped_malformed += 1;
         }
-        if has_data && self.ended.is_none() && self.rx.packet_done() {
+        if data > 0 && self.ended.is_none() && self.rx.packet_done() {
             self.timers
                 .set(Timer::Acknowledgement, now + self.config.timing.delayed_ack);
         }

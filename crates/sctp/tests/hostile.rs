@@ -75,7 +75,24 @@ fn what_is_wrong_is_dropped_and_the_association_lives() {
 /// However long a packet is, so many chunks of it count: what is behind them is as if it were lost.
 #[test]
 fn a_packet_of_very_many_chunks_is_read_to_a_point() {
-    for (before, counts) in [(103, true), (104, false), (3000, false)] {
+    let unknown = &[0x84, 0, 0, 4][..];
+    let mut known = Vec::new();
+    let before_the_first = Data {
+        flags: WHOLE,
+        tsn: Victim::new(Config::default()).tsn.previous(),
+        stream: 1,
+        ssn: Ssn(0),
+        ppid: 53,
+        payload: b"x",
+    };
+    before_the_first.write(&mut known);
+    for (chunk, before, counts) in [
+        (unknown, 103, true),
+        (unknown, 104, false),
+        (unknown, 3000, false),
+        (&known, 59, true),
+        (&known, 60, false),
+    ] {
         let mut victim = Victim::new(Config::default());
         let dropped = victim.pair.ends[0].stats().dropped_chunks;
         let tsn = victim.tsn;
@@ -89,7 +106,7 @@ fn a_packet_of_very_many_chunks_is_read_to_a_point() {
         };
         victim.put(|buf| {
             for _ in 0..before {
-                buf.extend_from_slice(&[0x84, 0, 0, 4]);
+                buf.extend_from_slice(chunk);
             }
             data.write(buf);
         });

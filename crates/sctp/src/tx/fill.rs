@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     Stats,
-    packet::{Data, MAX_CHUNKS},
+    packet::{Data, MAX_DATA},
 };
 
 /// A packet that is being filled.
@@ -156,7 +156,7 @@ impl Sender {
                 _ => Kind::Data,
             },
             bytes: 0,
-            chunks: MOST_CHUNKS,
+            chunks: MAX_DATA as u16,
         };
         let (flight, pipe) = (self.outstanding.flight_bytes(), self.outstanding.pipe());
         let first = self.fill_lost(&mut filling, buf, stats);
@@ -312,5 +312,3 @@ impl Sender {
 /// A piece that is shorter than what stands before it is not cut to fill a packet. Nearly every packet is full all the same, and the
 /// system takes as one only what is equally long.
 const MIN_PIECE: usize = 16;
-/// Pieces in a packet: a peer of ours looks at no more chunks, some of which are others.
-const MOST_CHUNKS: u16 = MAX_CHUNKS as u16 - 24;

@@ -21,7 +21,7 @@ const RECORD: usize = 16 << 10;
 pub(crate) fn attacks() -> Vec<Attack> {
     let all = of_data().into_iter().chain(of_lists());
     let all = all.chain(of_control()).chain(sacks::long());
-    let all = all.chain([streams::long()]);
+    let all = all.chain([streams::long(), far_apart()]);
     let long = |attack| Attack {
         longest: RECORD,
         ..attack
@@ -100,6 +100,35 @@ fn of_data() -> Vec<Attack> {
         },
     ];
     all.map(few).into()
+}
+
+/// Messages of which each costs as much as one can: its numbers are kept, its TSN is noted and its stream looked for among many.
+fn far_apart() -> Attack {
+    let attack = Attack::beside(
+        "long: messages on streams far apart, each beyond a gap",
+        3000,
+        very_much,
+        |v, buf, _| {
+            for chunk in 0..104 {
+                let tsn = v.tsn.advanced(61_000 - 2 * chunk);
+                data(buf, tsn, WHOLE, (256 * chunk as u16, 0), b"x");
+            }
+        },
+    );
+    attack.once()
+}
+
+/// So many messages wait, and pieces, each beyond a gap, and so does a reset of very many streams.
+fn very_much(v: &mut Victim, state: usize) {
+    for number in 0..state as u32 {
+        v.data(1 + number, WHOLE, (0, 1 + number as u16), b"x");
+    }
+    for number in 0..(state as u32 / 10).min(900) {
+        v.data(63_000 - 2 * number, 0, (0, 0), b"x");
+    }
+    let streams = Vec::from_iter((40_000..48_000u16).flat_map(u16::to_be_bytes));
+    let (sequence, last) = (v.tsn.0.wrapping_sub(1), v.tsn.advanced(30_500));
+    v.put(|buf| reset(buf, sequence, last, &streams));
 }
 
 fn of_lists() -> Vec<Attack> {
