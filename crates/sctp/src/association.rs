@@ -10,8 +10,9 @@ use crate::{
     Config, Event, Failure, Initiator, Message, Stats, StreamId, Tsn,
     control::Control,
     cookie::CookieKey,
+    effort,
     event::Events,
-    packet::{Abort, CauseCode, Causes, Chunk, ChunkKind, Data, MAX_CHUNKS, MAX_DATA, Packet},
+    packet::{Abort, CauseCode, Causes, Chunk, ChunkKind, Data, Packet, Sack},
     rx::{Acknowledgement, Receiver},
     setup::{Setup, random_tag},
     tcb::{Consent, Ended, Heartbeat, Life, Peer, Reconfiguration},
@@ -146,7 +147,6 @@ impl Association {
         self.stats.packets_received += 1;
         self.stats.bytes_received += bytes.len() as u64;
         self.tx.input();
-        self.reset.asked = 0;
         self.handle_chunks(now, &packet);
         self.settle_input(now);
     }
@@ -168,16 +168,22 @@ impl Association {
         }
     }
 
+    /// Looks at the chunks that one step has room for: what is behind them is as if it were lost.
     fn handle_chunks(&mut self, now: Instant, packet: &Packet<'_>) {
-        let mut data = 0;
+        let (mut data, mut sacks) = (false, 0);
         let mut chunks = packet.chunks();
         let mut index = 0;
         while let Some(chunk) = chunks.next() {
-            data += usize::from(matches!(chunk.kind, ChunkKind::DATA | ChunkKind::I_DATA));
-            if index == MAX_CHUNKS || data > MAX_DATA {
+            let is_data = matches!(chunk.kind, ChunkKind::DATA | ChunkKind::I_DATA);
+            let effort = match is_data {
+                true => effort::DATA,
+                false => effort::of_chunk(chunk.value.len()),
+            };
+            if !effort::take(&mut self.tx.left, effort) {
                 self.stats.dropped_chunks += 1;
                 break;
             }
+            data |= is_data;
             let alone = index == 0 && chunks.clone().next().is_none() && !chunks.is_broken();
             index += 1;
             let go_on = match chunk.kind {
@@ -192,6 +198,11 @@ impl Association {
                 ChunkKind::SHUTDOWN_ACK => self.handle_shutdown_ack(packet.tag),
                 ChunkKind::ABORT => self.handle_abort(packet.tag, chunk),
                 _ if packet.tag != self.peer.local_tag => false,
+                ChunkKind::SACK => {
+                    let whole = Sack::parse(chunk.value).is_some();
+                    sacks = if whole { index } else { sacks };
+                    whole
+                }
                 kind => self.handle_chunk(now, kind, chunk),
             };
             if !go_on || self.ended.is_some() {
@@ -202,9 +213,21 @@ impl Association {
         if chunks.is_broken() {
             self.stats.dropped_malformed += 1;
         }
-        if data > 0 && self.ended.is_none() && self.rx.packet_done() {
+        self.handle_sacks(now, packet.chunks().take(sacks));
+        if data && self.ended.is_none() && self.rx.packet_done() {
             self.timers
                 .set(Timer::Acknowledgement, now + self.config.timing.delayed_ack);
+        }
+    }
+
+    /// SACKs have what the other chunks of a packet have left, as the rest of them can wait.
+    fn handle_sacks<'a>(&mut self, now: Instant, chunks: impl Iterator<Item = Chunk<'a>>) {
+        for chunk in chunks.filter(|chunk| chunk.kind == ChunkKind::SACK) {
+            if self.ended.is_none()
+                && let Some(sack) = Sack::parse(chunk.value)
+            {
+                self.handle_sack(now, &sack);
+            }
         }
     }
 
@@ -215,7 +238,6 @@ impl Association {
                 self.handle_unknown(kind, chunk)
             }
             ChunkKind::DATA | ChunkKind::I_DATA => self.handle_data(now, chunk),
-            ChunkKind::SACK => self.handle_sack(now, chunk),
             ChunkKind::FORWARD_TSN | ChunkKind::I_FORWARD_TSN => {
                 self.handle_forward_tsn(now, chunk)
             }

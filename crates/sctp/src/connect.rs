@@ -7,6 +7,7 @@ use rand_core::Rng;
 use crate::{
     Association, Event, Failure, State, Tsn,
     cookie::Cookie,
+    effort,
     packet::{CauseCode, Chunk, ChunkKind, Init, Parameter, ParameterKind, Parameters, Write},
     setup::random_tag,
     tcb::{Consent, Reconfiguration},
@@ -269,7 +270,7 @@ impl Association {
         }
         self.tx.set_interleaving(self.peer.interleaving);
         self.tx.peer_window = cookie.peer_window as usize;
-        self.rx.restart(cookie.peer_tsn);
+        self.rx.restart(cookie.peer_tsn, &mut self.tx.left);
         self.reset.restart(cookie.local_tsn.0, cookie.peer_tsn.0);
         self.tx.limit_streams(self.clock, cookie.outbound);
         self.tx.queue.set_reliable(!cookie.forward_tsn);
@@ -342,6 +343,7 @@ impl Association {
         if self.tx.is_dropping() {
             return false;
         }
+        effort::take(&mut self.tx.left, effort::RESTART);
         self.tx.queue.discard();
         self.tx.restart(cookie.local_tsn);
         self.control = Default::default();

@@ -35,7 +35,7 @@ impl Association {
         }
         self.life.last_activity = now;
         let known = self.is_known(&data);
-        match self.rx.handle_data(&data, lane, known) {
+        match self.rx.handle_data(&data, lane, known, &mut self.tx.left) {
             Received::New { whole } => {
                 self.renew_shutdown_guard(now);
                 self.stats.data_chunks_received += 1;
@@ -64,15 +64,7 @@ impl Association {
         true
     }
 
-    pub(crate) fn handle_sack(&mut self, now: Instant, chunk: Chunk<'_>) -> bool {
-        let Some(sack) = Sack::parse(chunk.value) else {
-            return false;
-        };
-        self.take_sack(now, &sack);
-        true
-    }
-
-    pub(crate) fn take_sack(&mut self, now: Instant, sack: &Sack<'_>) {
+    pub(crate) fn handle_sack(&mut self, now: Instant, sack: &Sack<'_>) {
         let sending = matches!(
             self.state,
             State::Established | State::ShutdownPending | State::ShutdownReceived

@@ -11,6 +11,7 @@ mod cookie;
 #[cfg(test)]
 mod cost;
 mod data;
+mod effort;
 mod ending;
 mod error;
 mod event;

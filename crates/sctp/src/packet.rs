@@ -308,10 +308,6 @@ pub(crate) fn end(buf: &mut Vec<u8>, start: usize) {
 
 /// The length of the common header.
 pub(crate) const HEADER: usize = 12;
-/// So many chunks of a packet are looked at, so that one of any length is little work: what is behind them is as if it were lost.
-pub(crate) const MAX_CHUNKS: usize = 104;
-/// And so many of data, of which 1,200 bytes hold 58. No packet of ours has more.
-pub(crate) const MAX_DATA: usize = 60;
 /// The length of a chunk's header.
 pub(crate) const CHUNK_HEADER: usize = 4;
 

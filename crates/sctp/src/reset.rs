@@ -176,11 +176,6 @@ impl Association {
         ) {
             return true;
         }
-        // RFC 6525 §5.1.1: one request is under way at a time. A chunk may be as long as a packet, but very many lists are not read.
-        if self.reset.asked > MAX_ASKED {
-            return false;
-        }
-        self.reset.asked += REQUEST_OVERHEAD + chunk.value.len();
         for request in reconfig.requests().flatten() {
             match request {
                 Request::Response { sequence, result } => {
@@ -295,7 +290,7 @@ impl Association {
 
     /// Goes on with a reset that waited for data, or that is too large for one step.
     pub(crate) fn sweep_reset(&mut self, now: Instant) {
-        if let Some(performed) = self.rx.sweep()
+        if let Some(performed) = self.rx.sweep(&mut self.tx.left)
             && let Some(request) = performed.request
         {
             // The peer need not ask again to hear of it.
@@ -380,9 +375,6 @@ impl Association {
 
 /// The list of a request is kept for a while, so there is a longest one: a record of DTLS has room for.
 const MAX_LIST: usize = 16 << 10;
-/// After so many bytes of requests, headers included, the rest of a packet is passed over: eight chunks that each name all that one of
-/// ours does.
-const MAX_ASKED: usize = 4 << 10;
 /// So many streams are in one request of ours, as its answer brings about something for each.
 const MAX_STREAMS: usize = 256;
 /// Who was told to wait asks again within this time, if he does not take the answer that comes without asking.

@@ -14,7 +14,7 @@ use self::{
     tracker::{Arrival, Tracker},
 };
 use crate::{
-    Config, Failure, Message, Mid, Ssn, StreamId, Tsn,
+    Config, Failure, Message, Mid, Ssn, StreamId, Tsn, effort,
     packet::{Data, Sack},
     streams::StreamSet,
 };
@@ -35,8 +35,6 @@ pub(crate) struct Receiver {
     pub(crate) deferred: Option<Deferred>,
     window: Window,
     max_message_size: usize,
-    /// How many runs of pieces the packet has made to join others so far.
-    joined: usize,
 }
 
 /// Whether a SACK is due.
@@ -117,13 +115,12 @@ impl Receiver {
             deferred: None,
             window: Window::new(config),
             max_message_size: config.max_message_size,
-            joined: 0,
         }
     }
 
     /// Begins at another TSN; what can be read stays. What cannot is dropped in steps, as with a reset of all streams, and so long
     /// no data is taken.
-    pub(crate) fn restart(&mut self, initial: Tsn) {
+    pub(crate) fn restart(&mut self, initial: Tsn, left: &mut usize) {
         self.inbox.restart();
         self.tracker = Tracker::new(initial);
         let fresh = Reassembly::new(self.max_message_size, initial);
@@ -131,7 +128,7 @@ impl Receiver {
         self.lanes.give_up(old);
         self.skips.clear();
         self.deferred = Some(Deferred::new(None, initial.previous(), StreamSet::All));
-        self.sweep();
+        self.sweep(left);
         self.acknowledgement = Acknowledgement::None;
     }
 
@@ -171,6 +168,7 @@ impl Receiver {
         data: &Data<'_>,
         lane: Option<(Mid, u32)>,
         known: bool,
+        left: &mut usize,
     ) -> Received {
         let arrival = self.tracker.classify(data.tsn);
         if data.has(Data::IMMEDIATE) || arrival != Arrival::Next || self.tracker.has_gaps() {
@@ -194,11 +192,6 @@ impl Receiver {
         }
         if known {
             let single = data.is_whole();
-            if !single && self.joined >= MAX_JOINED {
-                // As if it were lost.
-                self.acknowledgement = Acknowledgement::Now;
-                return Received::Dropped;
-            }
             let length = data.payload.len();
             let cost = if single {
                 Inbox::cost_of(length)
@@ -224,7 +217,8 @@ impl Receiver {
                 Some((mid, fsn)) if !single => self.lanes.insert(data, mid, fsn),
                 _ => self.reassembly.insert(data),
             };
-            self.joined += self.reassembly.take_joined() + self.lanes.take_joined();
+            let joined = self.reassembly.take_joined() + self.lanes.take_joined();
+            effort::take(left, joined * effort::JOINED);
             match outcome {
                 Outcome::Stored => {}
                 Outcome::Complete(message) => {
@@ -284,17 +278,16 @@ impl Receiver {
         true
     }
 
-    /// Passes over what the peer gave up. False if `budget`, which it takes from, did not suffice.
-    fn skip(&mut self, budget: &mut usize) -> bool {
+    /// Passes over what the peer gave up. False if what is `left` did not suffice.
+    fn skip(&mut self, left: &mut usize) -> bool {
         while let Some(&skip) = self.skips.front() {
-            if *budget < SKIP_COST {
+            if !effort::take(left, SKIP) {
                 return false;
             }
-            *budget -= SKIP_COST;
             match skip {
                 Skip::Ssn(stream, ssn) => self.inbox.skip(stream, Number::Ssn(ssn)),
                 Skip::Mid(stream, unordered, mid) => {
-                    if !self.lanes.skip(stream, unordered, mid, budget) {
+                    if !self.lanes.skip(stream, unordered, mid, left) {
                         return false;
                     }
                     if !unordered {
@@ -313,7 +306,6 @@ impl Receiver {
     /// A packet with DATA has been dealt with: every second one is acknowledged (RFC 9260 §6.2). True if the delay
     /// begins.
     pub(crate) fn packet_done(&mut self) -> bool {
-        self.joined = 0;
         self.acknowledgement = match self.acknowledgement {
             Acknowledgement::None => Acknowledgement::Delayed,
             _ => Acknowledgement::Now,
@@ -360,12 +352,11 @@ impl Receiver {
 
     /// Goes on with what is done in steps: what the peer gave up, what is to be handed out, what is to be freed, and then its
     /// reset once the data before it is here; the reset, when that was its last step.
-    pub(crate) fn sweep(&mut self) -> Option<Deferred> {
+    pub(crate) fn sweep(&mut self, left: &mut usize) -> Option<Deferred> {
         self.check();
-        let mut budget = SWEEP_STEP;
         // First, so that what waits to be freed is no more than one step gives up.
-        let freed = self.reassembly.sweep(&mut budget) && self.lanes.sweep(&mut budget);
-        let passed = self.skip(&mut budget) && self.inbox.release(&mut budget);
+        let freed = self.reassembly.sweep(left) && self.lanes.sweep(left);
+        let passed = self.skip(left) && self.inbox.release(left);
         if !passed || !freed {
             return None;
         }
@@ -373,15 +364,13 @@ impl Receiver {
         let deferred = self.deferred.as_mut().filter(|d| d.last <= cumulative)?;
         let done = match &deferred.streams {
             StreamSet::All => {
-                self.lanes.reset_all(&mut budget)
-                    && self.inbox.reset_all(&mut deferred.swept, &mut budget)
+                self.lanes.reset_all(left) && self.inbox.reset_all(&mut deferred.swept, left)
             }
             StreamSet::Some(streams) => loop {
                 let Some(stream) = streams.get(deferred.swept) else {
                     break true;
                 };
-                let reset = self.lanes.reset(*stream, &mut budget)
-                    && self.inbox.reset(*stream, &mut budget);
+                let reset = self.lanes.reset(*stream, left) && self.inbox.reset(*stream, left);
                 if !reset {
                     break false;
                 }
@@ -396,11 +385,10 @@ impl Receiver {
         let none = Reassembly::new(self.max_message_size, self.tracker.cumulative());
         self.lanes
             .give_up(std::mem::replace(&mut self.reassembly, none));
-        let mut budget = SWEEP_STEP;
+        let left = &mut { effort::STEP };
         let lanes = &mut self.lanes;
-        let incomplete =
-            lanes.sweep(&mut budget) && lanes.reset_all(&mut budget) && lanes.sweep(&mut budget);
-        !incomplete || !self.inbox.let_go(&mut budget)
+        let incomplete = lanes.sweep(left) && lanes.reset_all(left) && lanes.sweep(left);
+        !incomplete || !self.inbox.let_go(left)
     }
 
     /// Whether steps are left that can be done now.
@@ -513,14 +501,10 @@ const RATIO_SPAN: usize = 64 << 10;
 /// streams that are reset or were, 12 of TSNs, of the table of numbers and of trees that are empty, 8 that are reserved with the last
 /// piece, as much of answers that wait, 18 of SACKs that do, and 8 of what nobody has thought of.
 const BESIDE: usize = 152 << 10;
-/// After so many joins of what stood on either side of a piece no more pieces of a packet are taken: they come again.
-const MAX_JOINED: usize = 24;
 /// What takes more memory is not counted.
 const MAX_CHECKED: usize = 64 << 10;
-/// How many streams and messages a step may touch.
-const SWEEP_STEP: usize = 32;
-/// For how many of them it counts to pass over what the peer gave up of a stream.
-const SKIP_COST: usize = 4;
+/// To pass over what the peer gave up of a stream.
+const SKIP: usize = 4 * effort::TOUCHED;
 /// With more of them waiting no further FORWARD TSN is taken.
 const MAX_SKIPS: usize = 256;
 /// One that names more is not taken: more than a record of DTLS has room for.

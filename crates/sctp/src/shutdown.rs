@@ -102,7 +102,7 @@ impl Association {
                 self.life.closing.get_or_insert(Initiator::Remote);
                 self.state = State::ShutdownReceived;
                 let window = u32::try_from(self.tx.peer_window).unwrap_or(u32::MAX);
-                self.take_sack(now, &Sack::without_gaps(cumulative, window));
+                self.handle_sack(now, &Sack::without_gaps(cumulative, window));
             }
             // Both sides end at once.
             State::ShutdownSent => {

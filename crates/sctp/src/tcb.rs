@@ -65,8 +65,6 @@ pub(crate) struct Heartbeat {
 pub(crate) struct Reconfiguration {
     pub(crate) next: u32,
     pub(crate) expected: u32,
-    /// How many bytes of requests the packet had so far.
-    pub(crate) asked: usize,
     /// The results of the peer's last two requests, as one chunk may carry two.
     pub(crate) results: VecDeque<(u32, ResetResult)>,
     /// The peer's reset that was performed after it had been told to wait: it may ask once more, under another number.
@@ -107,7 +105,6 @@ impl Reconfiguration {
         Self {
             next: initial,
             expected: 0,
-            asked: 0,
             results: VecDeque::new(),
             told: None,
             ready: VecDeque::new(),

@@ -1,7 +1,6 @@
 //! Sending: what waits, what is under way, and how fast.
 
 pub(crate) mod control;
-mod effort;
 mod fill;
 pub(crate) mod flown;
 mod found;
@@ -33,7 +32,7 @@ use self::{
     skip::Skip,
     waiting::Waiting,
 };
-use crate::{Config, Stats, Tsn, packet::Data, serial::Seq};
+use crate::{Config, Stats, Tsn, effort, packet::Data, serial::Seq};
 
 /// The sending half of an association.
 #[derive(Debug)]
@@ -49,13 +48,14 @@ pub(crate) struct Sender {
     rates: Option<Rates>,
     batch: Batch,
     /// SACKs of which some is still to be noted, and a verdict of which some is still to be found: while there is either, nothing
-    /// that follows from it is done and no data leaves, as if all were taken at once. Since when; and how much of it may be done now.
+    /// that follows from it is done and no data leaves, as if all were taken at once. Since when.
     waiting: VecDeque<Waiting>,
     verdict: Option<Box<Unfinished>>,
     /// More than one step of what is under way has outlived its time.
     expiring: bool,
     since: Option<Instant>,
-    left: usize,
+    /// How much of the [step](effort::STEP) that an input may cost is left, of receiving too.
+    pub(crate) left: usize,
     /// What was under way before restarts, and is dropped in steps.
     before: VecDeque<Outstanding>,
     /// The window in the peer's last SACK, or in its INIT.
@@ -191,6 +191,7 @@ impl Sender {
         std::mem::swap(&mut fresh.queue, &mut self.queue);
         fresh.peer_window = self.peer_window;
         std::mem::swap(&mut fresh.before, &mut self.before);
+        fresh.left = self.left;
         let old = std::mem::replace(&mut self.outstanding, Outstanding::new(initial));
         if !old.is_empty() {
             fresh.before.push_back(old);

@@ -72,7 +72,7 @@ fn what_is_wrong_is_dropped_and_the_association_lives() {
     assert!(victim.is_alive());
 }
 
-/// However long a packet is, so many chunks of it count: what is behind them is as if it were lost.
+/// However long a packet is, so much of it counts: what is behind is as if it were lost.
 #[test]
 fn a_packet_of_very_many_chunks_is_read_to_a_point() {
     let unknown = &[0x84, 0, 0, 4][..];
@@ -87,8 +87,8 @@ fn a_packet_of_very_many_chunks_is_read_to_a_point() {
     };
     before_the_first.write(&mut known);
     for (chunk, before, counts) in [
-        (unknown, 103, true),
-        (unknown, 104, false),
+        (unknown, 106, true),
+        (unknown, 107, false),
         (unknown, 3000, false),
         (&known, 59, true),
         (&known, 60, false),
@@ -116,6 +116,45 @@ fn a_packet_of_very_many_chunks_is_read_to_a_point() {
         // It comes again.
         victim.put(|buf| data.write(buf));
         assert_eq!(victim.pair.read_all(0, 1).len(), usize::from(!counts));
+    }
+}
+
+/// What a packet's other chunks leave of a step is what its SACK has, wherever it stands: the rest of it is for later, and at once.
+#[test]
+fn all_of_a_packet_is_one_step() {
+    for (chunks, at_once) in [(1, true), (60, false)] {
+        let mut victim = Victim::sending(Config::default());
+        for _ in 0..10 {
+            victim.pair.say(0, 1, b"x");
+        }
+        victim.pair.run_for(ms(0));
+        let (tsn, last) = (victim.tsn.previous(), victim.last.advanced(10));
+        victim.put(|buf| {
+            Sack::write(
+                buf,
+                16,
+                (last, 1 << 20),
+                std::iter::empty(),
+                std::iter::empty(),
+            );
+            for _ in 0..chunks {
+                let (stream, ssn, payload) = (1, Ssn(0), &b"x"[..]);
+                let (flags, ppid) = (WHOLE, 53);
+                Data {
+                    flags,
+                    tsn,
+                    stream,
+                    ssn,
+                    ppid,
+                    payload,
+                }
+                .write(buf);
+            }
+        });
+        let side = &mut victim.pair.ends[0];
+        assert_eq!(side.unacknowledged(1) == 0, at_once, "{chunks}");
+        side.handle_timeout(victim.pair.now);
+        assert_eq!(side.unacknowledged(1), 0, "{chunks}");
     }
 }
 

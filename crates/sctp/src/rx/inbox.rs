@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque, btree_map::Entry};
 
 use super::reassembly::{Completed, Payload};
-use crate::{Message, Mid, Ssn, StreamId, account::Account, blocks};
+use crate::{Message, Mid, Ssn, StreamId, account::Account, blocks, effort};
 
 /// What has come for each stream. A stream with nothing to read and nothing waiting has no entry: its next number is
 /// four bytes in a table of pages.
@@ -179,10 +179,10 @@ impl Inbox {
         None
     }
 
-    /// Hands out what is due. False if `budget`, which it takes from, did not suffice.
-    pub(crate) fn release(&mut self, budget: &mut usize) -> bool {
+    /// Hands out what is due. False if what is `left` did not suffice.
+    pub(crate) fn release(&mut self, left: &mut usize) -> bool {
         while let Some((&stream, _)) = self.due.first_key_value() {
-            if !self.release_of(stream, budget) {
+            if !self.release_of(stream, left) {
                 return false;
             }
         }
@@ -190,13 +190,12 @@ impl Inbox {
     }
 
     /// Hands out what is due of one stream, in order.
-    fn release_of(&mut self, stream: StreamId, budget: &mut usize) -> bool {
+    fn release_of(&mut self, stream: StreamId, left: &mut usize) -> bool {
         let Some(&until) = self.due.get(&stream) else {
             return true;
         };
         let mut next = self.expected.get(stream);
-        while *budget > 0 {
-            *budget -= 1;
+        while effort::take(left, effort::TOUCHED) {
             let until = until.filter(|until| !is_before(*until, next));
             let number = until.map_or(Some(next), |until| self.first_waiting(stream, next, until));
             let message = number.and_then(|number| self.take_waiting(stream, number));
@@ -280,10 +279,10 @@ impl Inbox {
         None
     }
 
-    /// Drops all there is. False if `budget`, which it takes from, did not suffice.
-    pub(crate) fn let_go(&mut self, budget: &mut usize) -> bool {
+    /// Drops all there is. False if what is `left` did not suffice.
+    pub(crate) fn let_go(&mut self, left: &mut usize) -> bool {
         while let Some(mut entry) = self.waiting.first_entry() {
-            if !entry.get_mut().free(budget, &mut self.cost) {
+            if !entry.get_mut().free(left, &mut self.cost) {
                 return false;
             }
             let (stream, number) = *entry.key();
@@ -293,7 +292,7 @@ impl Inbox {
             let ready = &mut entry.get_mut().ready;
             while let Some(item) = ready.back_mut() {
                 if let Item::Message(message) = item {
-                    if !message.free(budget, &mut self.cost) {
+                    if !message.free(left, &mut self.cost) {
                         return false;
                     }
                     self.readable.take(1);
@@ -302,13 +301,13 @@ impl Inbox {
                 ready.pop_back();
                 self.room.take(before - ready.room());
             }
-            if !take(budget) {
+            if !effort::take(left, effort::TOUCHED) {
                 return false;
             }
             self.room.take(entry.remove().ready.room());
             self.cost.take(STREAM_COST);
         }
-        while !self.due.is_empty() && take(budget) {
+        while !self.due.is_empty() && effort::take(left, effort::TOUCHED) {
             self.due.pop_first();
         }
         self.due.is_empty()
@@ -356,15 +355,14 @@ impl Inbox {
         }
     }
 
-    /// RFC 6525 §5.2.2 E3: the stream's next SSN is 0. False if `budget`, which it takes from, did not suffice.
-    pub(crate) fn reset(&mut self, stream: StreamId, budget: &mut usize) -> bool {
-        if *budget == 0 {
+    /// RFC 6525 §5.2.2 E3: the stream's next SSN is 0. False if what is `left` did not suffice.
+    pub(crate) fn reset(&mut self, stream: StreamId, left: &mut usize) -> bool {
+        if !effort::take(left, effort::TOUCHED) {
             return false;
         }
-        *budget -= 1;
         let range = (stream, 0)..=(stream, u32::MAX);
         while let Some((&(_, number), message)) = self.waiting.range_mut(range.clone()).next() {
-            if !message.free(budget, &mut self.cost) {
+            if !message.free(left, &mut self.cost) {
                 return false;
             }
             self.take_waiting(stream, number);
@@ -382,9 +380,9 @@ impl Inbox {
         true
     }
 
-    /// Resets streams that something is kept of, from `from` on; what is ready can still be read. False if `budget`
+    /// Resets streams that something is kept of, from `from` on; what is ready can still be read. False if what is `left`
     /// did not suffice: `from` is where to go on.
-    pub(crate) fn reset_all(&mut self, from: &mut usize, budget: &mut usize) -> bool {
+    pub(crate) fn reset_all(&mut self, from: &mut usize, left: &mut usize) -> bool {
         loop {
             let first = StreamId::try_from(*from).ok();
             let kept = first.and_then(|first| self.streams.range(first..).next());
@@ -393,7 +391,7 @@ impl Inbox {
                 return true;
             };
             *from = usize::from(stream);
-            if !self.reset(stream, budget) {
+            if !self.reset(stream, left) {
                 return false;
             }
             *from += 1;
@@ -457,27 +455,20 @@ impl Stored {
         self.payload.cost() + MESSAGE_COST
     }
 
-    /// Frees it in steps, and takes it out of the account, after which it is to go. False if `budget`, which it takes from, did not
+    /// Frees it in steps, and takes it out of the account, after which it is to go. False if what is `left` did not
     /// suffice.
-    fn free(&mut self, budget: &mut usize, account: &mut Account) -> bool {
-        if !take(budget) {
+    fn free(&mut self, left: &mut usize, account: &mut Account) -> bool {
+        if !effort::take(left, effort::TOUCHED) {
             return false;
         }
         let before = self.cost();
-        let gone = self.payload.free(budget);
+        let gone = self.payload.free(left);
         account.take(before - self.cost());
         if gone {
             account.take(self.cost());
         }
         gone
     }
-}
-
-/// Takes one from a budget. False if there is none.
-fn take(budget: &mut usize) -> bool {
-    let left = budget.checked_sub(1);
-    *budget = left.unwrap_or_default();
-    left.is_some()
 }
 
 impl Number {
@@ -531,7 +522,7 @@ impl Numbers {
 }
 
 /// How many messages, or numbers without one, are handed out where something is to be read at once.
-const FIRST: usize = 4;
+const FIRST: usize = 4 * effort::TOUCHED;
 /// So much more room than for twice of what can be read is kept for what comes next.
 const SPARE: usize = 1024;
 /// Room for so many streams to announce is kept, for which nobody reckons.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::reassembly::{Outcome, Reassembly};
-use crate::{Mid, StreamId, Tsn, account::Account, packet::Data, serial::Seq};
+use crate::{Mid, StreamId, Tsn, account::Account, effort, packet::Data, serial::Seq};
 
 /// The messages that are not complete.
 #[derive(Debug)]
@@ -118,23 +118,22 @@ impl Lanes {
         outcome
     }
 
-    /// Gives up the messages of a range. False if `budget` did not suffice.
-    fn drop_range(&mut self, range: RangeInclusive<Key>, budget: &mut usize) -> bool {
+    /// Gives up the messages of a range. False if what is `left` did not suffice.
+    fn drop_range(&mut self, range: RangeInclusive<Key>, left: &mut usize) -> bool {
         while let Some((&key, _)) = self.lanes.range(range.clone()).next() {
-            if *budget == 0 {
+            if !effort::take(left, effort::TOUCHED) {
                 return false;
             }
-            *budget -= 1;
             self.dropped.extend(self.lanes.remove(&key));
         }
         true
     }
 
-    /// Frees what was given up. False if `budget`, which it takes from, did not suffice.
-    pub(crate) fn sweep(&mut self, budget: &mut usize) -> bool {
+    /// Frees what was given up. False if what is `left` did not suffice.
+    pub(crate) fn sweep(&mut self, left: &mut usize) -> bool {
         while let Some(lane) = self.dropped.front_mut() {
             let before = lane.pieces.cost();
-            let gone = *budget > 0 && lane.pieces.clear(budget);
+            let gone = *left > 0 && lane.pieces.clear(left);
             self.cost.take(before - lane.pieces.cost());
             if !gone {
                 return false;
@@ -154,14 +153,14 @@ impl Lanes {
         !self.dropped.is_empty()
     }
 
-    /// RFC 8260 §2.3.1: the sender gave up this message and those before it. False if `budget`, which it takes from, did
+    /// RFC 8260 §2.3.1: the sender gave up this message and those before it. False if what is `left` did
     /// not suffice.
     pub(crate) fn skip(
         &mut self,
         stream: StreamId,
         unordered: bool,
         mid: Mid,
-        budget: &mut usize,
+        left: &mut usize,
     ) -> bool {
         // Numbers wrap: what is less than half of them back is before.
         let half = mid.0.wrapping_sub(u32::MAX / 2);
@@ -171,18 +170,18 @@ impl Lanes {
         };
         parts.into_iter().all(|(first, last)| {
             let range = (stream, unordered, first)..=(stream, unordered, last);
-            first > last || self.drop_range(range, budget)
+            first > last || self.drop_range(range, left)
         })
     }
 
-    /// The stream begins anew. False if `budget`, which it takes from, did not suffice.
-    pub(crate) fn reset(&mut self, stream: StreamId, budget: &mut usize) -> bool {
-        self.drop_range((stream, false, 0)..=(stream, true, u32::MAX), budget)
+    /// The stream begins anew. False if what is `left` did not suffice.
+    pub(crate) fn reset(&mut self, stream: StreamId, left: &mut usize) -> bool {
+        self.drop_range((stream, false, 0)..=(stream, true, u32::MAX), left)
     }
 
     /// All streams begin anew.
-    pub(crate) fn reset_all(&mut self, budget: &mut usize) -> bool {
-        self.drop_range((0, false, 0)..=(StreamId::MAX, true, u32::MAX), budget)
+    pub(crate) fn reset_all(&mut self, left: &mut usize) -> bool {
+        self.drop_range((0, false, 0)..=(StreamId::MAX, true, u32::MAX), left)
     }
 
     /// Compares the account with what it counts.
@@ -220,6 +219,7 @@ mod tests {
 
     use super::*;
     use crate::Ssn;
+    use crate::effort::TOUCHED;
 
     fn piece(flags: u8, payload: &[u8]) -> Data<'_> {
         Data {
@@ -266,13 +266,20 @@ mod tests {
         for mid in [u32::MAX - 1, u32::MAX, 0, 1, 2] {
             lanes.insert(&piece(Data::BEGIN, b"x"), Mid(mid), 0);
         }
-        assert!(lanes.skip(3, true, Mid(1), &mut 1));
+        assert!(lanes.skip(3, true, Mid(1), &mut { TOUCHED }));
         assert_eq!(lanes.lanes.len(), 5);
-        assert!(!lanes.skip(3, false, Mid(0), &mut 2) && lanes.skip(3, false, Mid(0), &mut 1));
+        assert!(
+            !lanes.skip(3, false, Mid(0), &mut (2 * TOUCHED))
+                && lanes.skip(3, false, Mid(0), &mut { TOUCHED })
+        );
         assert_eq!(Vec::from_iter(lanes.lanes.keys().map(|key| key.2)), [1, 2]);
-        assert!(!lanes.reset(3, &mut 1) && lanes.reset(3, &mut 1));
+        assert!(!lanes.reset(3, &mut { TOUCHED }) && lanes.reset(3, &mut { TOUCHED }));
         assert_eq!(lanes.lanes.len(), 0);
-        assert!(lanes.is_sweeping() && !lanes.sweep(&mut 9) && lanes.sweep(&mut 9));
+        assert!(
+            lanes.is_sweeping()
+                && !lanes.sweep(&mut (9 * TOUCHED))
+                && lanes.sweep(&mut (9 * TOUCHED))
+        );
         assert_eq!((lanes.cost(), lanes.is_sweeping()), (0, false));
     }
 
@@ -284,7 +291,7 @@ mod tests {
             lanes.insert(&piece(flags | Data::BEGIN, b"x"), Mid(0), 0);
         }
         assert_eq!(lanes.lanes.len(), 2);
-        assert!(lanes.reset(3, &mut 10) && lanes.sweep(&mut 10));
+        assert!(lanes.reset(3, &mut (10 * TOUCHED)) && lanes.sweep(&mut (10 * TOUCHED)));
         assert_eq!((lanes.cost(), lanes.lanes.len()), (0, 0));
     }
 

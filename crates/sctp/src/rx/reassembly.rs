@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 
-use crate::{Ssn, StreamId, Tsn, account::Account, packet::Data, serial::Seq};
+use crate::{Ssn, StreamId, Tsn, account::Account, effort, packet::Data, serial::Seq};
 
 /// A message of which all chunks have come.
 #[derive(Debug, PartialEq, Eq)]
@@ -310,15 +310,15 @@ impl Reassembly {
         }
     }
 
-    /// Drops what can no longer become complete. False if `budget`, which it takes from, did not suffice. Looks at the front
+    /// Drops what can no longer become complete. False if what is `left` did not suffice. Looks at the front
     /// only, as one run at most reaches the cumulative TSN without an end.
-    pub(crate) fn sweep(&mut self, budget: &mut usize) -> bool {
-        self.drop_while(|first, run, passed| run.is_over(first, passed), budget)
+    pub(crate) fn sweep(&mut self, left: &mut usize) -> bool {
+        self.drop_while(|first, run, passed| run.is_over(first, passed), left)
     }
 
-    /// Drops all there is. False if `budget` did not suffice.
-    pub(crate) fn clear(&mut self, budget: &mut usize) -> bool {
-        self.drop_while(|_, _, _| true, budget)
+    /// Drops all there is. False if what is `left` did not suffice.
+    pub(crate) fn clear(&mut self, left: &mut usize) -> bool {
+        self.drop_while(|_, _, _| true, left)
     }
 
     /// Whether `sweep` has something to drop.
@@ -340,14 +340,14 @@ impl Reassembly {
     fn drop_while(
         &mut self,
         is_over: impl Fn(Seq, &Run, Option<Passed>) -> bool,
-        budget: &mut usize,
+        left: &mut usize,
     ) -> bool {
         while let Some(mut entry) = self.runs.first_entry()
             && is_over(*entry.key(), entry.get(), self.passed)
         {
             let run = entry.get_mut();
             let before = run.cost();
-            let gone = free(&mut run.parts, (&mut run.length, &mut run.spare), budget);
+            let gone = free(&mut run.parts, (&mut run.length, &mut run.spare), left);
             self.cost.take(before - run.cost());
             if !gone {
                 return false;
@@ -358,15 +358,13 @@ impl Reassembly {
     }
 }
 
-/// Frees parts of a message that nobody will read, one after the other, as there may be thousands. False if `budget`, which it takes
-/// from, did not suffice.
+/// Frees parts of a message that nobody will read, one after the other, as there may be thousands. False if what is `left` did not suffice.
 fn free(
     parts: &mut VecDeque<Vec<u8>>,
     (length, spare): (&mut usize, &mut usize),
-    budget: &mut usize,
+    left: &mut usize,
 ) -> bool {
-    while *budget > 0 {
-        *budget -= 1;
+    while effort::take(left, effort::TOUCHED) {
         match parts.pop_back() {
             Some(part) => {
                 *length -= part.len();
@@ -540,11 +538,11 @@ impl Payload {
         }
     }
 
-    /// Frees it in steps. False if `budget`, which it takes from, did not suffice.
-    pub(crate) fn free(&mut self, budget: &mut usize) -> bool {
+    /// Frees it in steps. False if what is `left` did not suffice.
+    pub(crate) fn free(&mut self, left: &mut usize) -> bool {
         match self {
             Self::Whole(_) => true,
-            Self::Parts(it) => free(&mut it.parts, (&mut it.length, &mut it.spare), budget),
+            Self::Parts(it) => free(&mut it.parts, (&mut it.length, &mut it.spare), left),
         }
     }
 

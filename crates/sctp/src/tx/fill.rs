@@ -6,10 +6,7 @@ use super::{
     Grant, Held, Room, Sender, control::Controller, flown::Kind, outstanding::Of, pacer::Until,
     queue::Next,
 };
-use crate::{
-    Stats,
-    packet::{Data, MAX_DATA},
-};
+use crate::{Stats, packet::Data};
 
 /// A packet that is being filled.
 struct Filling {
@@ -156,7 +153,7 @@ impl Sender {
                 _ => Kind::Data,
             },
             bytes: 0,
-            chunks: MAX_DATA as u16,
+            chunks: MAX_CHUNKS,
         };
         let (flight, pipe) = (self.outstanding.flight_bytes(), self.outstanding.pipe());
         let first = self.fill_lost(&mut filling, buf, stats);
@@ -312,3 +309,5 @@ impl Sender {
 /// A piece that is shorter than what stands before it is not cut to fill a packet. Nearly every packet is full all the same, and the
 /// system takes as one only what is equally long.
 const MIN_PIECE: usize = 16;
+/// No packet of ours has more chunks of data, so that it is one [step](effort::STEP) to the peer with all that can stand beside them.
+const MAX_CHUNKS: u16 = 50;

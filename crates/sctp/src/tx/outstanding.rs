@@ -13,14 +13,13 @@ use std::{
 use bytes::Bytes;
 
 use super::{
-    effort,
     flown::{Kind, PacketNo, Packets},
     queue::{Cut, Limit, Queue},
 };
 use crate::{
     StreamId, Tsn,
     account::Account,
-    blocks,
+    blocks, effort,
     packet::{Data, IData},
     serial::Seq,
 };

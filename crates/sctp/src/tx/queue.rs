@@ -18,8 +18,8 @@ use self::{
     before::{Before, outgoing},
     outgoing::{Begun, Outgoing},
 };
-use super::{effort, scheduler::Scheduler};
-use crate::{StreamId, account::Account, packet::Data};
+use super::scheduler::Scheduler;
+use crate::{StreamId, account::Account, effort, packet::Data};
 
 /// A piece of a message that has its place in a packet.
 #[derive(Debug)]

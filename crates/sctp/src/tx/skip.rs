@@ -5,12 +5,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{
-    effort,
-    outstanding::{Outstanding, Skipped},
-};
+use super::outstanding::{Outstanding, Skipped};
 use crate::{
-    Mid, Ssn, StreamId,
+    Mid, Ssn, StreamId, effort,
     packet::{ForwardTsn, IForwardTsn},
     serial::Seq,
 };

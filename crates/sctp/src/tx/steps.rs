@@ -6,12 +6,12 @@
 use std::{collections::VecDeque, time::Instant};
 
 use super::{
-    Progress, Sender, effort,
+    Progress, Sender,
     outstanding::{Known, MAX_BLOCKS, Outstanding},
     queue::Next,
     waiting::{Place, Waiting},
 };
-use crate::{Stats, StreamId, Tsn, packet::Sack};
+use crate::{Stats, StreamId, Tsn, effort, packet::Sack};
 
 impl Sender {
     /// Something came: the burst that is out has been seen, and as much as one step can be done.

@@ -21,7 +21,7 @@ const RECORD: usize = 16 << 10;
 pub(crate) fn attacks() -> Vec<Attack> {
     let all = of_data().into_iter().chain(of_lists());
     let all = all.chain(of_control()).chain(sacks::long());
-    let all = all.chain([streams::long(), far_apart()]);
+    let all = all.chain([streams::long(), far_apart(), of_all_kinds()]);
     let long = |attack| Attack {
         longest: RECORD,
         ..attack
@@ -116,6 +116,43 @@ fn far_apart() -> Attack {
         },
     );
     attack.once()
+}
+
+/// Chunks of each kind, of which each brings about as much as one step has room for, or more.
+fn of_all_kinds() -> Attack {
+    let attack = Attack::beside(
+        "long: chunks of all kinds",
+        300,
+        |v, state| {
+            under_way(v, state);
+            very_much(v, 10 * state);
+        },
+        |v, buf, _| {
+            let gaps = (1..300u16).map(|it| (2 * it, 2 * it));
+            let duplicates = (0..400).map(|it| v.last.advanced(it));
+            Sack::write(buf, 16_000, (v.last, 1 << 20), gaps, duplicates);
+            for (first, chunk) in (0..14).enumerate() {
+                let tsn = v.tsn.advanced(61_000 - 2 * chunk);
+                data(buf, tsn, WHOLE, (256 * first as u16, 0), b"x");
+            }
+            // What waits is handed out, and all that is incomplete given up.
+            data(buf, v.tsn, WHOLE, (0, 0), b"x");
+            let streams = (0..200u16).map(|it| (it * 3, Ssn(9)));
+            ForwardTsn::write(buf, v.tsn.advanced(61_010), streams);
+            let first = v.tsn.0.wrapping_sub(1);
+            reset(buf, first.wrapping_add(1), v.tsn, &few(1));
+            chunk(buf, 4, &[0; 1000]);
+            chunk(buf, 0xff, &[0; 200]);
+            for chunk in 0..60 {
+                let tsn = v.tsn.advanced(62_100 + 2 * chunk);
+                data(buf, tsn, WHOLE, (256 * chunk as u16, 0), b"x");
+            }
+        },
+    );
+    Attack {
+        victim: Victim::sending,
+        ..attack.once()
+    }
 }
 
 /// So many messages wait, and pieces, each beyond a gap, and so does a reset of very many streams.

@@ -92,7 +92,7 @@ fn acknowledge_much(victim: &mut Victim) {
         if sack == 0 {
             // Behind its duplicates come its blocks.
             let now = victim.pair.now;
-            victim.pair.ends[0].handle_timeout(now);
+            (0..2).for_each(|_| victim.pair.ends[0].handle_timeout(now));
         }
     }
 }

@@ -1,6 +1,7 @@
 use bytes::Bytes;
 
 use super::*;
+use crate::effort::TOUCHED;
 
 fn put(inbox: &mut Inbox, stream: StreamId, ssn: u16, ordered: bool) {
     let completed = Completed {
@@ -35,7 +36,7 @@ fn rearming_announces_what_comes_next_and_passes_over_a_reset() {
     inbox.rearm(1);
     came(&mut inbox, 2);
     assert_eq!(inbox.next_readable(), Some(1));
-    assert!(inbox.reset(1, &mut 10));
+    assert!(inbox.reset(1, &mut (10 * TOUCHED)));
     came(&mut inbox, 0);
     inbox.read(1, None);
     assert_eq!(inbox.peek(1), None, "the next life waits");
@@ -83,7 +84,7 @@ fn a_reset_is_heard_before_what_follows_though_all_was_read() {
     put(&mut inbox, 1, 0, true);
     assert!(inbox.read(1, None).is_some());
     for _ in 0..2 {
-        assert!(inbox.reset(1, &mut 10));
+        assert!(inbox.reset(1, &mut (10 * TOUCHED)));
     }
     put(&mut inbox, 1, 0, true);
     assert_eq!(read_all(&mut inbox, 1), []);
@@ -91,7 +92,7 @@ fn a_reset_is_heard_before_what_follows_though_all_was_read() {
     assert_eq!(read_all(&mut inbox, 1), [0]);
     assert_eq!((inbox.cost(), inbox.streams.len()), (0, 0));
     // One who has asked on has nothing more to hear.
-    assert!(inbox.reset(1, &mut 10));
+    assert!(inbox.reset(1, &mut (10 * TOUCHED)));
     put(&mut inbox, 1, 0, true);
     assert_eq!(read_all(&mut inbox, 1), [0]);
 }
@@ -100,7 +101,7 @@ fn a_reset_is_heard_before_what_follows_though_all_was_read() {
 fn a_reset_divides_what_is_read() {
     let mut inbox = Inbox::default();
     put(&mut inbox, 1, 0, true);
-    assert!(inbox.reset(1, &mut 10));
+    assert!(inbox.reset(1, &mut (10 * TOUCHED)));
     put(&mut inbox, 1, 0, true);
     put(&mut inbox, 1, 1, true);
     assert_eq!(inbox.next_readable(), Some(1));
@@ -110,7 +111,7 @@ fn a_reset_divides_what_is_read() {
     assert_eq!(inbox.cost(), 0);
     // What waits for others is of the old life, and goes with it.
     put(&mut inbox, 1, 5, true);
-    assert!(inbox.cost() > 0 && inbox.reset(1, &mut 10));
+    assert!(inbox.cost() > 0 && inbox.reset(1, &mut (10 * TOUCHED)));
     assert_eq!(read_all(&mut inbox, 1), []);
     assert_eq!(inbox.cost(), 0);
 }
@@ -133,7 +134,7 @@ fn a_message_out_of_turn_costs_a_search() {
     });
 }
 
-/// A step of a reset takes from its budget, and goes on where it was.
+/// A step of a reset takes from what is left, and goes on where it was.
 #[test]
 fn a_reset_goes_on_where_it_was() {
     let mut inbox = Inbox::default();
@@ -142,7 +143,7 @@ fn a_reset_goes_on_where_it_was() {
         put(&mut inbox, stream, 2, true);
     }
     let (mut from, mut steps) = (0, 0);
-    while !inbox.reset_all(&mut from, &mut 64) {
+    while !inbox.reset_all(&mut from, &mut (64 * TOUCHED)) {
         steps += 1;
         assert!(steps < 20);
     }

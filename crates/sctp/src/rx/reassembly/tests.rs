@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::effort::TOUCHED;
 
 fn chunk(tsn: u32, flags: u8, payload: &[u8]) -> Data<'_> {
     Data {
@@ -25,7 +26,7 @@ fn a_new_beginning_ends_what_was_open() {
         panic!("a message in one chunk is complete");
     };
     assert_eq!(&*message.payload.concat(), b"c");
-    assert!(reassembly.sweep(&mut 10));
+    assert!(reassembly.sweep(&mut (10 * TOUCHED)));
     assert_eq!((reassembly.cost(), reassembly.runs.len()), (0, 0));
     for tsn in [4, 5] {
         reassembly.insert(&chunk(tsn, Data::BEGIN, b"ab"));
@@ -126,12 +127,12 @@ fn orphans_are_dropped() {
     reassembly.insert(&chunk(5, 0, b"abc"));
     reassembly.insert(&chunk(8, Data::BEGIN, b"abc"));
     reassembly.cumulative_moved(Tsn(3));
-    assert!(reassembly.sweep(&mut 10) && reassembly.runs.len() == 2);
+    assert!(reassembly.sweep(&mut (10 * TOUCHED)) && reassembly.runs.len() == 2);
     reassembly.cumulative_moved(Tsn(5));
-    assert!(reassembly.is_sweeping() && !reassembly.sweep(&mut 1));
-    assert!(reassembly.sweep(&mut 1) && reassembly.runs.len() == 1);
+    assert!(reassembly.is_sweeping() && !reassembly.sweep(&mut { TOUCHED }));
+    assert!(reassembly.sweep(&mut { TOUCHED }) && reassembly.runs.len() == 1);
     reassembly.forward(Tsn(8));
-    assert!(reassembly.sweep(&mut 10));
+    assert!(reassembly.sweep(&mut (10 * TOUCHED)));
     assert_eq!((reassembly.cost(), reassembly.runs.len()), (0, 0));
 }
 
@@ -148,7 +149,7 @@ fn orphans_go_on_with_nothing() {
         };
         assert_eq!(reassembly.insert(&other), Outcome::Stored);
         reassembly.cumulative_moved(Tsn(3));
-        assert!(reassembly.sweep(&mut 10));
+        assert!(reassembly.sweep(&mut (10 * TOUCHED)));
         assert_eq!((reassembly.cost(), reassembly.runs.len()), (0, 0));
     }
     // A beginning that was given up has no end.

@@ -4,13 +4,13 @@ use std::time::{Duration, Instant};
 
 use super::{
     super::{
-        effort,
         flown::{Kind, PacketNo},
         queue::Queue,
     },
     Fate, Of, Outstanding,
 };
 use crate::{
+    effort,
     packet::{Data, Sack},
     serial::Seq,
 };

@@ -5,7 +5,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::{Fate, Limit, Message, Of, Outstanding, Queue, Sent, Skipped};
-use crate::{StreamId, packet::Data, serial::Seq, tx::effort};
+use crate::{StreamId, effort, packet::Data, serial::Seq};
 
 impl Sent {
     fn back(&self) -> u16 {

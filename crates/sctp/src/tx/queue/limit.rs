@@ -1,7 +1,7 @@
 //! Dropping in steps what waited on streams that the peer does not take (RFC 9260 §5.1.1).
 
 use super::Queue;
-use crate::{StreamId, tx::effort};
+use crate::{StreamId, effort};
 
 impl Queue {
     /// The peer takes streams below `limit`. What waits on others is dropped by `go_on_limiting`.

@@ -1,7 +1,7 @@
 //! Dropping in steps what waited when the peer restarted the association (RFC 9260 §5.2.4).
 
 use super::{Queue, before::Before};
-use crate::{StreamId, tx::effort};
+use crate::{StreamId, effort};
 
 impl Queue {
     /// Forgets all messages and resets; thresholds and weights stay. What is forgotten is dropped by `go_on_dropping`.

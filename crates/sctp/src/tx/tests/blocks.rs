@@ -27,7 +27,7 @@ fn full_sacks(blocks: usize) {
             let again = !sent.insert(data.tsn.0);
             first_again |= again;
             if again || data.tsn.0.is_multiple_of(2) {
-                receiver.handle_data(&data, None, true);
+                receiver.handle_data(&data, None, true, &mut { usize::MAX });
             }
         }
         while receiver.read(1, None).is_some() {}

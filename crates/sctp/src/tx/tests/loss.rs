@@ -302,7 +302,7 @@ fn tsns_wrap_under_loss() {
                 random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
                 if random >> 30 != 0 {
                     for data in data_of(&packet) {
-                        let received = receiver.handle_data(&data, None, true);
+                        let received = receiver.handle_data(&data, None, true, &mut { usize::MAX });
                         assert!(matches!(
                             received,
                             Received::New { .. } | Received::Duplicate

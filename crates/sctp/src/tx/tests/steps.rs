@@ -119,14 +119,14 @@ fn a_long_packet_has_a_bounded_number_of_chunks() {
     let chunks = Vec::from_iter(bench.packets().iter().map(Vec::len));
     let sent = chunks.iter().sum::<usize>();
     assert!(
-        sent == 1000 && chunks.iter().all(|it| *it <= 60),
+        sent == 1000 && chunks.iter().all(|it| *it <= 50),
         "{chunks:?}"
     );
     // So it is with what is sent again.
     bench.sender.send_again(bench.now, &mut bench.stats);
     let chunks = Vec::from_iter(bench.packets().iter().map(Vec::len));
     assert!(
-        !chunks.is_empty() && chunks.iter().all(|it| *it <= 60),
+        !chunks.is_empty() && chunks.iter().all(|it| *it <= 50),
         "{chunks:?}"
     );
 }

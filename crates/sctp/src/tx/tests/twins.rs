@@ -85,7 +85,7 @@ impl Twins {
         let (blocks, taken) = (self.dice(40) as usize, self.dice(50) == 0);
         for (bench, receiver) in &mut self.ends {
             for data in arrived.iter().flat_map(|packet| data_of(packet)) {
-                receiver.handle_data(&data, None, true);
+                receiver.handle_data(&data, None, true, &mut { usize::MAX });
             }
             for stream in 0..3 {
                 while receiver.read(stream, None).is_some() {}
