@@ -235,8 +235,7 @@ impl Sender {
     fn set_peer_window(&mut self, now: Instant, window: usize) {
         let closed = std::mem::replace(&mut self.peer_window, window) == 0;
         if window > 0 && self.window_probe.take().is_some() && closed {
-            // RFC 9260 §6.1 A: what probed the window is no sign of a bad path, and is sent again at once.
-            self.recovery.rtt.forgive();
+            // RFC 9260 §6.1 A: what probed the window is sent again at once.
             self.last_sent = Some(now);
             if self.outstanding.flight_bytes() > 0 && self.outstanding.is_only_window_probe() {
                 self.outstanding.lose_newest(now);

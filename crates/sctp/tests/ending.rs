@@ -167,6 +167,26 @@ fn a_shutdown_waits_for_what_still_comes() {
     assert_eq!(pair.read_all(0, 1).len(), 40);
 }
 
+/// It comes also where the peer gives up what it has queued (RFC 3758 §3.6): a point that moves is as good as data.
+#[test]
+fn a_shutdown_waits_for_a_peer_that_gives_up_what_it_has() {
+    let mut victim = Victim::new(Config::default());
+    victim.pair.filter(|_, _| false);
+    let now = victim.pair.now;
+    victim.pair.ends[0].shutdown(now);
+    let is_over = |victim: &Victim| victim.pair.ends[0].state() == State::Closed;
+    for point in 0..5 {
+        victim.pair.run_for(Duration::from_secs(10));
+        assert!(!is_over(&victim), "{point}");
+        victim.forward(point, std::iter::empty());
+    }
+    // A point that has been told is no news.
+    victim.pair.run_for(Duration::from_secs(10));
+    victim.forward(4, std::iter::empty());
+    victim.pair.run_for(Duration::from_secs(6));
+    assert!(is_over(&victim));
+}
+
 /// RFC 9260 §8.3: there are no HEARTBEATs any more after a SHUTDOWN.
 #[test]
 fn a_shutdown_ends_heartbeats() {

@@ -13,7 +13,7 @@ use std::{
 use bytes::Bytes;
 use oxirtc_netsim::{End, Link, mbps};
 use oxirtc_sctp::{
-    Event, SendOptions,
+    Config, Event, SendOptions,
     packet::{ChunkKind, Data, Packet},
 };
 use support::{Pair, Sides, kinds, ms, pattern, perfect};
@@ -372,6 +372,31 @@ fn a_peer_that_does_not_answer_keeps_what_there_is() {
             .iter()
             .any(|it| matches!(it, Event::Failed { .. }))
     );
+}
+
+/// RFC 9260 §8.1: the answer to a probe sets the count of errors back, as any acknowledgement does.
+#[test]
+fn an_answered_probe_shows_that_the_peer_is_there() {
+    for answered in [true, false] {
+        let link = Link::new(7).delay(ms(10));
+        let config = || Config::default().max_retransmissions(Some(1));
+        let mut pair = support::pair_with(7, link, config(), config()).connected();
+        for _ in 0..200 {
+            pair.say(0, 1, pattern(1000, 0));
+        }
+        pair.run_for(ms(200));
+        // Data does not come through any more.
+        pair.filter(move |side, packet| answered && (side == 1 || is_probe(packet)));
+        pair.say(0, 1, pattern(1000, 0));
+        let timeouts =
+            |count| move |pair: &mut Pair| pair.ends[0].stats().retransmission_timeouts == count;
+        pair.run_until(Duration::from_secs(5), timeouts(1));
+        // Another path begins to count anew.
+        pair.ends[0].room = CEILING;
+        pair.ends[0].path_changed(CEILING);
+        pair.run_until(Duration::from_secs(5), timeouts(3));
+        assert_eq!(pair.ends[0].is_established(), answered);
+    }
 }
 
 #[test]
