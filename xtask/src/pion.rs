@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf, process::Command};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 
 use crate::run;
 
@@ -22,7 +22,9 @@ pub(crate) fn build(name: &str, source: &str) -> Result<PathBuf> {
         .env("GO111MODULE", "off")
         .env("GOPATH", format!("{}:/usr/share/gocode", root.display()))
         .env("GOCACHE", run::target()?.join("interop/pion-cache"));
-    let built = command.output()?;
+    let built = command
+        .output()
+        .context("no Go; `cargo xtask setup --others` installs it")?;
     let said = String::from_utf8_lossy(&built.stderr);
     ensure!(built.status.success(), "Pion does not build: {said}");
     Ok(place.join("peer"))
