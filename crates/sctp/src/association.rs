@@ -187,7 +187,7 @@ impl Association {
             let alone = index == 0 && chunks.clone().next().is_none() && !chunks.is_broken();
             index += 1;
             let go_on = match chunk.kind {
-                ChunkKind::INIT if alone => self.handle_init(now, chunk),
+                ChunkKind::INIT if alone => self.handle_init(chunk),
                 // RFC 9260 §3.3.2: nothing may stand beside INIT, INIT ACK or SHUTDOWN COMPLETE.
                 ChunkKind::INIT_ACK if alone => self.handle_init_ack(now, chunk),
                 ChunkKind::SHUTDOWN_COMPLETE if alone => self.handle_shutdown_complete(),

@@ -139,7 +139,7 @@ impl Association {
     }
 
     /// RFC 9260 §5.1, §5.2.1, §5.2.2: an INIT is answered and leaves nothing behind, in any state.
-    pub(crate) fn handle_init(&mut self, now: Instant, chunk: Chunk<'_>) -> bool {
+    pub(crate) fn handle_init(&mut self, chunk: Chunk<'_>) -> bool {
         // §3.3.2: a tag of 0 cannot even be answered.
         let Some(init) = Init::parse(chunk.value).filter(|init| init.tag != 0) else {
             return false;
@@ -172,7 +172,7 @@ impl Association {
             _ => (random_tag(&mut self.rng), Tsn(self.rng.next_u32())),
         };
         let cookie = Cookie {
-            created: self.setup.key.time(now),
+            created: self.setup.key.time(self.clock),
             local_tag,
             peer_tag: init.tag,
             local_tsn,
@@ -289,7 +289,11 @@ impl Association {
         };
         let (local, peer) = (self.peer.local_tag, self.peer.tag);
         let same = cookie.local_tag == local && cookie.peer_tag == peer;
-        let age = self.setup.key.time(now).saturating_sub(cookie.created);
+        let age = self
+            .setup
+            .key
+            .time(self.clock)
+            .saturating_sub(cookie.created);
         if age > self.setup.lifetime && !same {
             let stale = (age - self.setup.lifetime).as_micros();
             let stale = u32::try_from(stale).unwrap_or(u32::MAX);
