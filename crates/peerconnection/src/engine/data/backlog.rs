@@ -68,6 +68,11 @@ impl Backlog {
         self.resets.push_back(stream);
     }
 
+    /// So many resets are still to be dealt with that no more are asked for: a peer can bring about more of them than a step deals with.
+    pub(super) fn is_long(&self) -> bool {
+        self.resets.len() >= MANY
+    }
+
     /// Lets go of something; answers how many messages that nobody claimed that were, or `None` when there is nothing.
     pub(super) fn forget_one(&mut self) -> Option<u64> {
         if let Some(messages) = self.unclaimed.forget_one() {
@@ -94,3 +99,5 @@ impl Backlog {
         self.renew().unclaimed.count()
     }
 }
+
+const MANY: usize = 32;

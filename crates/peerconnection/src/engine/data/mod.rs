@@ -130,8 +130,8 @@ impl Data {
                 continue;
             }
             // What came after a reset of all streams waits until it is known which it reset.
-            let lists = self.backlog.all.is_some();
-            let event = if lists { None } else { self.poll_association() };
+            let waits = self.backlog.all.is_some() || self.backlog.is_long();
+            let event = if waits { None } else { self.poll_association() };
             if let Some(event) = event {
                 self.handle_event(now, event, tasks);
             } else if !self.is_connected() {

@@ -846,6 +846,37 @@ fn a_reset_of_all_that_there_can_be_is_done_in_steps() {
     );
 }
 
+/// A peer that asks for resets again and again has them dealt with one after the other, and what is still to be done does not grow.
+#[test]
+fn resets_do_not_pile_up() {
+    let mut wire = Wire::new(&Settings::default());
+    let (tag, last) = wire.peer_says(60);
+    for round in 0..200 {
+        let first = (round * 32 % 8000) as u16;
+        let streams = Vec::from_iter((first..first + 32).flat_map(u16::to_be_bytes));
+        let mut packet = Vec::new();
+        Packet::start(&mut packet, PORTS.1, PORTS.0, tag);
+        let request = Request::OutgoingReset {
+            // They begin at the peer's first TSN.
+            sequence: last.wrapping_add(round),
+            response_sequence: 0,
+            last_tsn: sctp::Tsn(last),
+            streams: &streams,
+        };
+        Reconfig::write(&mut packet, std::iter::once(request));
+        Packet::finish(&mut packet, 0);
+        assert!(wire.data.handle_packet(wire.now, ON, &packet));
+        wire.data.settle(wire.now, &mut wire.tasks);
+        wire.data.handle_timeout(wire.now);
+        wire.data.settle(wire.now, &mut wire.tasks);
+        let backlog = &wire.data.backlog;
+        let most = backlog.ready.len().max(backlog.resets.len());
+        assert!(most <= 64, "{most} after {round}");
+    }
+    wire.takes_steps();
+    assert!(wire.data.session.streams_from(0).count() >= 6400);
+}
+
 /// Streams whose time is over are given up one after the other.
 #[test]
 fn streams_are_given_up_one_by_one() {
