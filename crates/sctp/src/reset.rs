@@ -290,29 +290,21 @@ impl Association {
 
     /// Goes on with a reset that waited for data, or that is too large for one step.
     pub(crate) fn sweep_reset(&mut self, now: Instant) {
-        if let Some(performed) = self.rx.sweep(&mut self.tx.left)
+        let tell = |stream| self.events.push_incoming_reset(stream);
+        if let Some(performed) = self.rx.sweep(&mut self.tx.left, tell)
             && let Some(request) = performed.request
         {
             // The peer need not ask again to hear of it.
             self.reset.note(request, ResetResult::PERFORMED);
             self.respond(request, ResetResult::PERFORMED);
-            self.announce_resets(&performed.streams);
+            if performed.streams == StreamSet::All {
+                self.events.push_all_reset();
+            }
             self.reset.told = performed.told.then(|| Told {
                 last: performed.last,
                 streams: performed.streams,
                 until: now + ASKS_AGAIN,
             });
-        }
-    }
-
-    fn announce_resets(&mut self, streams: &StreamSet) {
-        match streams {
-            StreamSet::All => self.events.push_all_reset(),
-            StreamSet::Some(streams) => {
-                for stream in streams {
-                    self.events.push_incoming_reset(*stream);
-                }
-            }
         }
     }
 

@@ -128,7 +128,7 @@ impl Receiver {
         self.lanes.give_up(old);
         self.skips.clear();
         self.deferred = Some(Deferred::new(None, initial.previous(), StreamSet::All));
-        self.sweep(left);
+        self.sweep(left, |_| ());
         self.acknowledgement = Acknowledgement::None;
     }
 
@@ -217,8 +217,8 @@ impl Receiver {
                 Some((mid, fsn)) if !single => self.lanes.insert(data, mid, fsn),
                 _ => self.reassembly.insert(data),
             };
-            let joined = self.reassembly.take_joined() + self.lanes.take_joined();
-            effort::take(left, joined * effort::JOINED);
+            let effort = self.reassembly.take_effort() + self.lanes.take_effort();
+            effort::take(left, effort);
             match outcome {
                 Outcome::Stored => {}
                 Outcome::Complete(message) => {
@@ -351,8 +351,12 @@ impl Receiver {
     }
 
     /// Goes on with what is done in steps: what the peer gave up, what is to be handed out, what is to be freed, and then its
-    /// reset once the data before it is here; the reset, when that was its last step.
-    pub(crate) fn sweep(&mut self, left: &mut usize) -> Option<Deferred> {
+    /// reset once the data before it is here, of which each stream that is named is told of; the reset, when that was its last step.
+    pub(crate) fn sweep(
+        &mut self,
+        left: &mut usize,
+        mut tell: impl FnMut(StreamId),
+    ) -> Option<Deferred> {
         self.check();
         // First, so that what waits to be freed is no more than one step gives up.
         let freed = self.reassembly.sweep(left) && self.lanes.sweep(left);
@@ -374,6 +378,7 @@ impl Receiver {
                 if !reset {
                     break false;
                 }
+                tell(*stream);
                 deferred.swept += 1;
             },
         };

@@ -18,8 +18,8 @@ pub(crate) struct Lanes {
     cost: Account,
     /// How long the last message was: the next is likely to be alike.
     expected: usize,
-    /// How many runs of pieces have joined others since that was asked.
-    joined: usize,
+    /// What was done beside taking chunks, since that was asked.
+    effort: usize,
 }
 
 /// Stream, whether unordered, and the message's number.
@@ -42,7 +42,7 @@ impl Lanes {
             limit,
             cost: Account::default(),
             expected: 0,
-            joined: 0,
+            effort: 0,
         }
     }
 
@@ -51,9 +51,9 @@ impl Lanes {
         self.expected = self.expected.min(room);
     }
 
-    /// How many runs of pieces have joined others since this was asked last.
-    pub(crate) fn take_joined(&mut self) -> usize {
-        std::mem::take(&mut self.joined)
+    /// What was done beside taking chunks, since this was asked last.
+    pub(crate) fn take_effort(&mut self) -> usize {
+        std::mem::take(&mut self.effort)
     }
 
     pub(crate) fn cost(&self) -> usize {
@@ -99,6 +99,7 @@ impl Lanes {
         lane.end = lane.end.or(end.then_some(fsn));
         let (before, at) = (lane.pieces.cost(), Seq::first(Tsn(fsn)));
         if lane.pieces.append(at, data) {
+            self.effort += lane.pieces.take_effort();
             self.cost.add(lane.pieces.cost() - before);
             return Outcome::Stored;
         }
@@ -107,7 +108,7 @@ impl Lanes {
             return Outcome::Contradiction;
         }
         let outcome = lane.pieces.insert_at(at, data);
-        self.joined += lane.pieces.take_joined();
+        self.effort += lane.pieces.take_effort();
         self.cost.add(lane.pieces.cost());
         self.cost.take(before);
         if let Outcome::Complete(message) = &outcome {

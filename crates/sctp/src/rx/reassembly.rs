@@ -77,8 +77,8 @@ pub(crate) struct Reassembly {
     passed: Option<Passed>,
     /// How long the last message of several chunks was: the next is likely to be alike.
     expected: usize,
-    /// How many runs have joined others since that was asked.
-    joined: usize,
+    /// What was done beside taking chunks, since that was asked.
+    effort: usize,
 }
 
 /// How far all has come, or was given up.
@@ -103,7 +103,7 @@ impl Reassembly {
             cost: Account::default(),
             passed: Some(passed),
             expected: 0,
-            joined: 0,
+            effort: 0,
         }
     }
 
@@ -126,9 +126,9 @@ impl Reassembly {
         self.expected = self.expected.min(room);
     }
 
-    /// How many runs have joined others since this was asked last.
-    pub(crate) fn take_joined(&mut self) -> usize {
-        std::mem::take(&mut self.joined)
+    /// What was done beside taking chunks, since this was asked last.
+    pub(crate) fn take_effort(&mut self) -> usize {
+        std::mem::take(&mut self.effort)
     }
 
     /// The memory that incomplete messages take.
@@ -188,7 +188,9 @@ impl Reassembly {
             return Outcome::TooLarge;
         }
         let before = run.cost();
-        run.append(data.payload, self.limit);
+        if run.append(data.payload, self.limit) {
+            self.effort += effort::GROWN;
+        }
         (run.last, run.end) = (at, end);
         self.cost.add(run.cost() - before);
         self.join_right(first)
@@ -225,7 +227,9 @@ impl Reassembly {
             return false;
         }
         let before = run.cost();
-        run.append(data.payload, self.limit);
+        if run.append(data.payload, self.limit) {
+            self.effort += effort::GROWN;
+        }
         run.last = at;
         self.cost.add(run.cost() - before);
         true
@@ -283,7 +287,7 @@ impl Reassembly {
             }
             (run.last, run.end) = (right.last, right.end);
             run.join(*right);
-            self.joined += 1;
+            self.effort += effort::JOINED;
             self.cost.add(run.cost());
             self.cost.take(before);
         }
@@ -421,27 +425,35 @@ impl Run {
         self.length + self.spare + RUN_COST + parts_cost(&self.parts)
     }
 
-    /// `limit` is how long it can become, so that no more is reserved.
-    fn append(&mut self, payload: &[u8], limit: usize) {
+    /// `limit` is how long it can become, so that no more is reserved. True if room was made.
+    fn append(&mut self, payload: &[u8], limit: usize) -> bool {
         let left = limit.saturating_sub(self.length);
+        // What is reserved and not used counts, so it stays little where very many messages are begun.
+        let growth = (self.length / 4).min(MAX_GROWTH).min(left);
         self.length += payload.len();
-        let part = self.parts.back_mut();
-        let Some(part) = part.filter(|part| part.len() + payload.len() <= MAX_PART) else {
-            let mut part = Vec::with_capacity(payload.len());
-            part.extend_from_slice(payload);
-            self.spare += part.capacity() - part.len();
-            self.parts.push_back(part);
-            return;
-        };
-        if part.capacity() - part.len() < payload.len() {
-            // What is reserved and not used counts, so it stays little where very many messages are begun.
-            let before = part.capacity();
-            let growth = (part.len() / 4).min(MAX_GROWTH).min(left);
-            part.reserve_exact(payload.len().max(growth));
-            self.spare += part.capacity() - before;
+        let (mut rest, mut grown) = (payload, false);
+        if let Some(part) = self.parts.back_mut() {
+            let mut free = part.capacity() - part.len();
+            // A long part does not grow, as it would be copied by that.
+            if free < payload.len() && part.len() < MAX_GROWTH {
+                part.reserve_exact(payload.len().max(growth));
+                self.spare += part.capacity() - part.len() - free;
+                free = part.capacity() - part.len();
+                grown = true;
+            }
+            let (here, beyond) = payload.split_at(free.min(payload.len()));
+            part.extend_from_slice(here);
+            self.spare -= here.len();
+            rest = beyond;
         }
-        part.extend_from_slice(payload);
-        self.spare -= payload.len();
+        if rest.is_empty() {
+            return grown;
+        }
+        let mut part = Vec::with_capacity(rest.len().max(growth));
+        part.extend_from_slice(rest);
+        self.spare += part.capacity() - part.len();
+        self.parts.push_back(part);
+        true
     }
 
     /// Gives back what was reserved for pieces that are not going to be in its last part.
@@ -494,12 +506,13 @@ impl Run {
     }
 
     fn complete(mut self) -> Completed {
+        if let Some(part) = self.parts.back_mut() {
+            self.spare -= part.capacity() - part.len();
+            part.shrink_to_fit();
+            self.spare += part.capacity() - part.len();
+        }
         let payload = match self.parts.len() {
-            1 => {
-                let mut whole = self.parts.pop_back().unwrap_or_default();
-                whole.shrink_to_fit();
-                Payload::Whole(Bytes::from(whole))
-            }
+            1 => Payload::Whole(Bytes::from(self.parts.pop_back().unwrap_or_default())),
             _ => Payload::Parts(Box::new(Parts {
                 length: self.length,
                 spare: self.spare,
@@ -559,11 +572,9 @@ impl Payload {
 const RUN_COST: usize = 192;
 /// What a part of a message costs beside its bytes.
 const PART_COST: usize = 64;
-/// A part is not made longer than this: what is copied at once when one grows stays small.
-const MAX_PART: usize = 256 << 10;
 /// Two neighbours together are longer than this, so that no message has more parts than twice what it has of this.
 const SHORT_PARTS: usize = 2048;
-/// A part does not grow by more than this beyond what comes.
+/// No more than this is reserved beyond what comes, and no part that is longer grows.
 const MAX_GROWTH: usize = 8 << 10;
 /// So much that was reserved in a part is worth giving back.
 const WORTH_GIVING_BACK: usize = 1024;

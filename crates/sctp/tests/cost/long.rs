@@ -227,7 +227,8 @@ fn of_lists() -> Vec<Attack> {
                     .collect();
                 reset(buf, first.wrapping_add(number), v.tsn, &list);
             },
-        ),
+        )
+        .once(),
         Attack::beside(
             "long: streams with messages reset",
             6000,
@@ -237,7 +238,8 @@ fn of_lists() -> Vec<Attack> {
                 let list: Vec<_> = (0..8000u16).rev().flat_map(u16::to_be_bytes).collect();
                 reset(buf, first.wrapping_add(number), v.tsn, &list);
             },
-        ),
+        )
+        .once(),
     ]
 }
 

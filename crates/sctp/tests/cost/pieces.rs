@@ -12,10 +12,67 @@ use crate::{
 
 pub(crate) fn attacks() -> Vec<Attack> {
     let mut all = beyond_gaps();
+    all.extend(growing());
     all.extend(without_beginning());
     all.extend(interleaved());
     all
 }
+
+/// A byte for each of as many long messages as a packet has room for, where none has room reserved for it.
+fn growing() -> Vec<Attack> {
+    let attacks = [
+        Attack {
+            victim: Victim::interleaving,
+            ..Attack::beside(
+                "pieces of as many long messages, I-DATA",
+                4,
+                |v, state| {
+                    for number in 0..LONG {
+                        for lane in 0..state as u16 {
+                            let offset = v.sent;
+                            v.piece(offset, (lane, 0), number, &[7; 8 << 10]);
+                            v.sent += 1;
+                        }
+                    }
+                },
+                |v, buf, _| {
+                    for lane in 0..(v.sent / LONG).min(TINY) {
+                        let tsn = v.tsn.advanced(v.sent + lane);
+                        piece(buf, tsn, (lane as u16, 0), LONG);
+                    }
+                },
+            )
+        },
+        Attack::beside(
+            "pieces of as many long messages",
+            4,
+            |v, state| {
+                v.sent = state as u32;
+                for number in 0..LONG {
+                    for run in 0..v.sent {
+                        let begin = if number == 0 { Data::BEGIN } else { 0 };
+                        let offset = 1 + run * 2 * LONG + number;
+                        v.data(offset, begin, (run as u16, 0), &[7; 8 << 10]);
+                    }
+                }
+            },
+            |v, buf, _| {
+                for run in 0..v.sent.min(TINY) {
+                    let tsn = v.tsn.advanced(1 + run * 2 * LONG + LONG);
+                    data(buf, tsn, 0, (run as u16, 0), b"x");
+                }
+            },
+        ),
+    ];
+    let long = |attack: Attack| Attack {
+        longest: 2000,
+        ..attack.once()
+    };
+    attacks.map(long).into()
+}
+
+/// How many pieces they have, of 8 KiB.
+const LONG: u32 = 9;
 
 fn beyond_gaps() -> Vec<Attack> {
     vec![
