@@ -8,7 +8,7 @@ pub(crate) const DATA: usize = 48;
 /// It joins what stood on either side of it.
 pub(crate) const JOINED: usize = 100;
 /// It has room made for those that follow it.
-pub(crate) const GROWN: usize = 100;
+pub(crate) const GROWN: usize = 240;
 /// Any other chunk comes, of so many bytes.
 pub(crate) const fn of_chunk(length: usize) -> usize {
     27 + length / 8

@@ -23,7 +23,7 @@ use std::{
 use self::{
     control::{Control, Controller, Rates},
     flown::PacketNo,
-    found::Unfinished,
+    found::{Expired, Unfinished},
     outstanding::{Batch, Outstanding},
     pacer::{Pacer, rate_over},
     pmtu::Pmtu,
@@ -51,6 +51,10 @@ pub(crate) struct Sender {
     /// that follows from it is done and no data leaves, as if all were taken at once. Since when.
     waiting: VecDeque<Waiting>,
     verdict: Option<Box<Unfinished>>,
+    /// T3-rtx has expired, and not all that is lost by it is found.
+    expired: Option<Expired>,
+    /// More than one step of what a model knows of packets is not needed any more.
+    forgetting: bool,
     /// More than one step of what is under way has outlived its time.
     expiring: bool,
     since: Option<Instant>,
@@ -163,6 +167,8 @@ impl Sender {
             batch: Batch::default(),
             waiting: VecDeque::new(),
             verdict: None,
+            expired: None,
+            forgetting: false,
             expiring: false,
             since: None,
             left: effort::STEP,

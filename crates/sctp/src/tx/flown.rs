@@ -45,8 +45,9 @@ pub(crate) struct Packets {
     base: PacketNo,
     next: PacketNo,
     records: blocks::Queue<Flown>,
-    /// How many of them have something in flight.
+    /// How many of them have something in flight, and how many of those are longer than what every path carries.
     live: usize,
+    long: usize,
     /// Those that were looked at and kept, as something of their packets is in flight, and those behind them.
     kept: blocks::Queue<Run>,
     runs: blocks::Queue<Run>,
@@ -64,6 +65,7 @@ impl Packets {
             next: 1,
             records: blocks::Queue::new(),
             live: 0,
+            long: 0,
             kept: blocks::Queue::new(),
             runs: blocks::Queue::new(),
             unsaid: blocks::Queue::new(),
@@ -104,13 +106,13 @@ impl Packets {
     pub(crate) fn lengthened(&mut self) {
         if let Some(record) = self.records.back_mut() {
             record.long = true;
+            self.long += 1;
         }
     }
 
     /// Whether something is in flight, and all of it went out in such packets.
     pub(crate) fn all_long(&self) -> bool {
-        let mut live = self.records.iter().filter(|it| it.live > 0).peekable();
-        live.peek().is_some() && live.all(|it| it.long)
+        self.live > 0 && self.long == self.live
     }
 
     /// So many chunks go into the packet that was opened last.
@@ -159,6 +161,7 @@ impl Packets {
             record.live = record.live.saturating_sub(1);
             if record.live == 0 {
                 self.live -= 1;
+                self.long -= usize::from(record.long);
                 self.forget_done(&mut { MOST_DONE });
             }
         }

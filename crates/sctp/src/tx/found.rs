@@ -1,5 +1,7 @@
 //! What is found to have been lost.
 
+use std::time::Instant;
+
 use super::{flown::PacketNo, outstanding::Batch};
 
 /// What is found to be lost at once.
@@ -12,6 +14,18 @@ pub(super) struct Found {
     pub(super) bytes: usize,
     /// Chunks of those that left since the last reduction, which did not answer for them.
     pub(super) fresh: u32,
+}
+
+/// A T3-rtx that has expired, and what is lost by it.
+#[derive(Debug)]
+pub(super) struct Expired {
+    pub(super) at: Instant,
+    /// All that was in flight went out in packets longer than what every path carries.
+    pub(super) all_long: bool,
+    /// The packet that left first.
+    pub(super) first: Option<PacketNo>,
+    /// How many chunks.
+    pub(super) lost: u32,
 }
 
 /// A verdict that is more than one step.

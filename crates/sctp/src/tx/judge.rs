@@ -8,8 +8,7 @@ use std::time::{Duration, Instant};
 use super::{
     Grant, Sender,
     control::{Acked, Controller, Verdict},
-    flown::PacketNo,
-    found::{Found, Unfinished},
+    found::{Expired, Found, Unfinished},
     outstanding::Batch,
     recovery::prr::Prr,
 };
@@ -19,7 +18,7 @@ impl Sender {
     /// Draws the conclusions from what was noted since, and from time. Where that is more than one step, it goes on with the
     /// next.
     pub(crate) fn judge(&mut self, now: Instant, stats: &mut Stats) {
-        if !self.waiting.is_empty() || self.expiring {
+        if !self.waiting.is_empty() || self.expiring || self.expired.is_some() {
             return;
         }
         if let Some(verdict) = self.verdict.take() {
@@ -171,7 +170,7 @@ impl Sender {
             limited: batch.limited > 0,
             lost: lost.map(|(in_flight, since)| (found.packets, in_flight, since)),
         });
-        rates.forget(self.outstanding.packets.oldest());
+        self.forget_packets(now);
     }
 
     fn grow(&mut self, now: Instant, batch: &Batch, found: &Found) {
@@ -297,24 +296,40 @@ impl Sender {
 
     /// RFC 9260 §6.3.3: T3-rtx has expired.
     pub(crate) fn handle_t3(&mut self, now: Instant, stats: &mut Stats) {
-        self.recovery.t3 = None;
-        self.recovery.probe = None;
+        (self.recovery.t3, self.recovery.probe, self.grant) = (None, None, None);
         self.skip.due |= self.skip.is_pending(&self.outstanding);
-        let left = &mut { usize::MAX };
-        self.outstanding.packets.take_back(None, left);
-        let Some((first, _)) = self.outstanding.oldest_packet(left) else {
+        self.expired = Some(Expired {
+            at: now,
+            all_long: self.outstanding.packets.all_long(),
+            first: None,
+            lost: 0,
+        });
+        self.go_on_timing_out(now, stats);
+    }
+
+    /// What follows from it, once all is found that is lost. Where that is more than one step, it goes on with the next.
+    pub(super) fn go_on_timing_out(&mut self, now: Instant, stats: &mut Stats) {
+        let Some(mut expired) = self.expired.take() else {
+            return;
+        };
+        if !self.lose_old(now, &mut expired, stats) {
+            self.since = Some(now);
+            self.expired = Some(expired);
+            return;
+        }
+        self.update_skip(now);
+        let Some(first) = expired.first else {
             // Nothing is in flight, but something waits to be skipped or sent.
-            self.grant = Some(Grant::Timeout);
+            self.grant.get_or_insert(Grant::Timeout);
             self.start_t3(now);
             return;
         };
         stats.retransmission_timeouts += 1;
-        if self.outstanding.packets.all_long() {
+        if expired.all_long {
             stats.black_holes += u64::from(self.pmtu.fall());
         }
         self.measure_packet();
-        let saved = self.control.save();
-        let lost = self.lose_old(now, first, stats);
+        let (saved, lost) = (self.control.save(), expired.lost);
         let recovery = &mut self.recovery;
         recovery.timeouts += 1;
         recovery.episode = None;
@@ -332,26 +347,36 @@ impl Sender {
             }
             None => recovery.reduced(saved, first..next, lost),
         }
-        self.grant = Some(Grant::Timeout);
+        self.grant.get_or_insert(Grant::Timeout);
         self.start_t3(now);
         self.set_pace(now);
     }
 
-    /// RFC 8985 §6.3: the packet that left first is lost, and those that are as late; not all.
-    fn lose_old(&mut self, now: Instant, first: PacketNo, stats: &mut Stats) -> u32 {
-        let (mut lost, left) = (0, &mut { usize::MAX });
-        let (queue, abandoned) = (&mut self.queue, &mut stats.abandoned_sent);
-        while let Some((packet, at)) = self.outstanding.oldest_packet(left) {
+    /// RFC 8985 §6.3: the packet that left first is lost, and those that are as late; not all. False if that was more than there is left
+    /// to be done at once.
+    fn lose_old(&mut self, now: Instant, expired: &mut Expired, stats: &mut Stats) -> bool {
+        let mut left = self.left;
+        let ready = self.outstanding.go_on_leaving(&mut self.queue, &mut left)
+            && self.outstanding.packets.take_back(None, &mut left);
+        let mut seen = false;
+        while ready && !self.outstanding.is_anything_leaving() {
+            let Some((packet, at)) = self.outstanding.oldest_packet(&mut left) else {
+                seen = self.outstanding.packets.first_run().is_none();
+                break;
+            };
+            let first = *expired.first.get_or_insert(packet);
             let rack = &self.recovery.rack;
             let late = rack.round_trip() + rack.window(packet, false, &self.recovery.rtt);
-            if packet != first && at + late > now {
+            if packet != first && at + late > expired.at {
+                seen = true;
                 break;
             }
-            lost += self.outstanding.lose_oldest(now, queue, abandoned, left);
+            let (queue, abandoned) = (&mut self.queue, &mut stats.abandoned_sent);
+            expired.lost += (self.outstanding).lose_oldest(now, queue, abandoned, &mut left);
         }
-        self.outstanding.packets.forget_done(left);
-        self.update_skip(now);
-        lost
+        seen &= self.outstanding.packets.forget_done(&mut left);
+        self.left = left;
+        seen
     }
 
     /// RFC 8985 §7.3: what was on its way may be lost all at once, and nothing that follows would tell. A probe does.

@@ -27,6 +27,8 @@ impl Sender {
             || self.expiring
             || !self.waiting.is_empty()
             || self.verdict.is_some()
+            || self.expired.is_some()
+            || self.forgetting
             || self.skip.unfinished
     }
 
@@ -43,7 +45,9 @@ impl Sender {
         if std::mem::take(&mut self.expiring) {
             self.expire(now, stats);
         }
+        self.go_on_timing_out(now, stats);
         while self.left > 0
+            && self.expired.is_none()
             && let Some(mut waiting) = self.waiting.pop_front()
         {
             let Waiting { sack, place } = &mut waiting;
@@ -62,7 +66,20 @@ impl Sender {
         if self.verdict.is_some() {
             self.judge(now, stats);
         }
+        if std::mem::take(&mut self.forgetting) {
+            self.forget_packets(now);
+        }
         !self.is_busy()
+    }
+
+    /// The model needs nothing of packets any more that have nothing in flight.
+    pub(super) fn forget_packets(&mut self, now: Instant) {
+        let oldest = self.outstanding.packets.oldest();
+        if let Some(rates) = &mut self.rates
+            && !rates.forget(oldest, &mut self.left)
+        {
+            (self.since, self.forgetting) = (Some(now), true);
+        }
     }
 
     /// What is next of what waits. `None` also while more than one step of what is over stands before it.
@@ -157,7 +174,8 @@ impl Sender {
             moved: false,
         };
         let before = self.batch.bytes;
-        if self.waiting.is_empty() && self.note(now, sack, &mut place) {
+        let at_once = self.waiting.is_empty() && self.expired.is_none();
+        if at_once && self.note(now, sack, &mut place) {
             let any = place.moved || self.batch.bytes > before;
             return Progress { any };
         }

@@ -107,7 +107,9 @@ fn no_packet_costs_much() {
 
 /// How long each packet took, or all of it and of what follows, step by step.
 fn run(attack: &Attack, state: usize) -> Vec<Duration> {
-    let config = Config::default().max_message_size(64 << 20);
+    let config = Config::default()
+        .max_message_size(64 << 20)
+        .receive_window(32 << 20);
     let mut victim = (attack.victim)(config);
     (attack.prepare)(&mut victim, state);
     drain(&mut victim);
@@ -148,6 +150,28 @@ fn timed(victim: &mut Victim, input: impl FnOnce(&mut Association)) -> Duration 
     let took = start.elapsed();
     drain(victim);
     took
+}
+
+/// What a peer brings about by saying nothing: all that is under way is lost at once, and so many steps tell of it.
+#[test]
+fn a_timeout_is_done_in_steps() {
+    let mut least = BTreeMap::<_, Vec<Duration>>::new();
+    cost::stays("T3-rtx of what is under way", MUCH, |state| {
+        let mut victim = Victim::sending(Config::default());
+        under_way(&mut victim, state);
+        // Probes have the first turns.
+        let timeouts = |victim: &Victim| victim.pair.ends[0].stats().retransmission_timeouts;
+        let mut took = Vec::new();
+        while timeouts(&victim) == 0 {
+            victim.pair.now = victim.pair.ends[0].poll_timeout().unwrap();
+            took.extend(steps(&mut victim));
+        }
+        let least = least.entry(state).or_default();
+        least.resize(took.len(), Duration::MAX);
+        let both = least.iter_mut().zip(took);
+        both.for_each(|(least, it)| *least = it.min(*least));
+        (least.iter().max().copied().unwrap_or_default(), 1)
+    });
 }
 
 /// What an association holds that is over goes in steps, whatever it is.

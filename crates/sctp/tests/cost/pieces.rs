@@ -25,7 +25,7 @@ fn growing() -> Vec<Attack> {
             victim: Victim::interleaving,
             ..Attack::beside(
                 "pieces of as many long messages, I-DATA",
-                4,
+                30,
                 |v, state| {
                     for number in 0..LONG {
                         for lane in 0..state as u16 {
@@ -45,7 +45,7 @@ fn growing() -> Vec<Attack> {
         },
         Attack::beside(
             "pieces of as many long messages",
-            4,
+            30,
             |v, state| {
                 v.sent = state as u32;
                 for number in 0..LONG {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use oxirtc_sctp::{Reliability, SendOptions, Tsn, packet::Sack};
+use oxirtc_sctp::{CongestionControl, Reliability, SendOptions, Tsn, packet::Sack};
 
 use crate::{Attack, MUCH, drain, steps, support::Sides as _, under_way, victim::Victim};
 
@@ -69,7 +69,37 @@ pub(crate) fn attacks() -> Vec<Attack> {
                 }
             },
         ),
+        Attack {
+            victim: |config| Victim::sending(config.congestion_control(CongestionControl::Bbr)),
+            ..Attack::beside(
+                "SACK of packets of a message each, of which a model knows",
+                MUCH,
+                one_by_one,
+                |v, buf, _| acknowledge(buf, v.last.advanced(v.sent), &[]),
+            )
+            .once()
+        },
     ]
+}
+
+/// So many packets of one message each are under way.
+fn one_by_one(victim: &mut Victim, state: usize) {
+    // A model had it all delivered before it was read.
+    victim.pair.read_all(1, 60);
+    victim.pair.run_for(Duration::from_millis(50));
+    let before = victim.pair.ends[0].stats().data_chunks_sent;
+    for message in 0..state {
+        victim.pair.say(0, (message % 7) as u16, b"x");
+    }
+    for _ in 0..40 {
+        victim.pair.now += Duration::from_millis(1);
+        let (now, side) = (victim.pair.now, &mut victim.pair.ends[0]);
+        side.handle_timeout(now);
+        while side.poll_transmit(now, 36, &mut Vec::new()) {}
+    }
+    victim.sent = (victim.pair.ends[0].stats().data_chunks_sent - before) as u32;
+    assert_eq!(victim.sent as usize, state);
+    victim.pair.now += Duration::from_millis(25);
 }
 
 /// Of long packets.

@@ -160,11 +160,17 @@ impl Rates {
         Some((record.in_flight, self.lost - record.lost))
     }
 
-    /// Packets before this one have nothing in flight.
-    pub(crate) fn forget(&mut self, oldest: PacketNo) {
-        while self.base < oldest && self.records.pop_front().is_some() {
+    /// Packets before this one have nothing in flight. False if forgetting them was more than there is `left`.
+    pub(crate) fn forget(&mut self, oldest: PacketNo, left: &mut usize) -> bool {
+        while self.base < oldest && !self.records.is_empty() {
+            if *left == 0 {
+                return false;
+            }
+            *left -= 1;
+            self.records.pop_front();
             self.base += 1;
         }
+        true
     }
 
     fn get(&self, packet: PacketNo) -> Option<Record> {
@@ -192,7 +198,7 @@ mod tests {
         for ms in 0..100 {
             if ms >= 10 {
                 last = rates.acked(at(ms), (1000, 0), Some(ms - 9), 0);
-                rates.forget(ms - 8);
+                rates.forget(ms - 8, &mut { usize::MAX });
             }
             let flight = ms.min(9) as usize * 1000;
             rates.sent(at(ms), ms + 1, (flight, flight + 1000));

@@ -111,7 +111,7 @@ impl Line {
             lost: lost.map(|(in_flight, since)| (1, in_flight, since)),
         };
         self.bbr.on_verdict(&verdict);
-        self.rates.forget(packet);
+        self.rates.forget(packet, &mut { usize::MAX });
     }
 }
 
