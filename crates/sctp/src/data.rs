@@ -48,7 +48,10 @@ impl Association {
                     self.control.error(CauseCode::INVALID_STREAM, &information);
                 }
             }
-            Received::Duplicate => self.stats.duplicates += 1,
+            Received::Duplicate => {
+                self.renew_shutdown_guard(now);
+                self.stats.duplicates += 1;
+            }
             Received::Dropped => self.stats.dropped_out_of_window += 1,
             Received::Fatal(cause) => {
                 self.fail(cause);

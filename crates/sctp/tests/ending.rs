@@ -14,7 +14,7 @@ use oxirtc_sctp::{
 };
 
 use support::{Pair, Sides, kinds, ms, pattern, perfect};
-use victim::Victim;
+use victim::{Victim, WHOLE};
 
 const IN_ORDER: fn(Initiator) -> Event = |by| Event::Closed {
     by,
@@ -180,8 +180,11 @@ fn a_shutdown_waits_for_a_peer_that_gives_up_what_it_has() {
         assert!(!is_over(&victim), "{point}");
         victim.forward(point, std::iter::empty());
     }
-    // A point that has been told is no news.
+    // So does what it repeats as it has heard nothing of us; a point that has been told is no news.
     victim.pair.run_for(Duration::from_secs(10));
+    victim.data(0, WHOLE, (1, 0), b"x");
+    victim.pair.run_for(Duration::from_secs(10));
+    assert!(!is_over(&victim));
     victim.forward(4, std::iter::empty());
     victim.pair.run_for(Duration::from_secs(6));
     assert!(is_over(&victim));

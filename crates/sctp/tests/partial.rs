@@ -4,8 +4,9 @@ mod support;
 
 use std::{collections::HashMap, time::Duration};
 
+use bytes::Bytes;
 use oxirtc_netsim::{Link, for_each_seed, mbps, percent};
-use oxirtc_sctp::{Config, Reliability, SendOptions, packet};
+use oxirtc_sctp::{Config, CongestionControl, Reliability, SendOptions, packet};
 
 use support::{Sides, ms, pattern, perfect};
 
@@ -217,4 +218,79 @@ fn a_late_owner_sends_nothing_that_is_over() {
     pair.take_packets(0);
     let stats = pair.ends[0].stats();
     assert_eq!((stats.data_chunks_sent, stats.abandoned_sent), (sent, 1));
+}
+
+/// RFC 9260 §7.2: who lives shorter than what it meets on its way keeps to the window all the same, and on a path that is dead to the
+/// doubled timeout.
+#[test]
+fn short_lives_keep_to_the_window() {
+    let controls = [
+        CongestionControl::NewReno,
+        CongestionControl::Cubic,
+        CongestionControl::Bbr,
+    ];
+    for control in controls {
+        for reliability in [
+            Reliability::Reliable,
+            Reliability::Lifetime(ms(100)),
+            Reliability::Lifetime(ms(50)),
+            Reliability::Lifetime(ms(20)),
+        ] {
+            let config = || {
+                Config::default()
+                    .congestion_control(control)
+                    .send_buffer(400_000)
+            };
+            let link = Link::new(1).delay(ms(25)).rate(mbps(1)).queue(12_500);
+            let mut pair = support::pair_with(1, link, config(), config()).connected();
+            let how = options(false, reliability);
+            let mut offer = |pair: &mut support::Pair, time: u64| {
+                let before = pair.ends[0].stats().packets_sent;
+                for _ in 0..time / 5 {
+                    for _ in 0..10 {
+                        let payload = Bytes::from_static(&[1; 1000]);
+                        let _ = pair.ends[0].send(pair.now, 1, 53, payload, how);
+                    }
+                    pair.run_for(ms(5));
+                    pair.read_all(1, 1);
+                }
+                pair.ends[0].stats().packets_sent - before
+            };
+            // 16 Mbit/s are offered, of which the path carries 120 packets a second.
+            let sent = offer(&mut pair, 10_000);
+            assert!(sent < 1500, "{control:?}, {reliability:?}: {sent}");
+            pair.wire.set_up(false);
+            let sent = [5000, 20_000].map(|time| offer(&mut pair, time));
+            assert!(sent[1] < 60, "{control:?}, {reliability:?}: {sent:?}");
+        }
+    }
+}
+
+/// RFC 9260 §6.3.3 E2: where nothing but a FORWARD TSN waits for an answer, its timeout is doubled too, and as much time passes before
+/// the association is given up.
+#[test]
+fn a_forward_tsn_is_asked_for_less_and_less() {
+    for reliability in [
+        Reliability::Reliable,
+        Reliability::Lifetime(ms(100)),
+        Reliability::Retransmits(0),
+    ] {
+        for consent in [true, false] {
+            let link = Link::new(1).delay(ms(10));
+            let mut pair = support::pair(1, link).connected();
+            pair.say(0, 1, b"x");
+            pair.run_for(ms(500));
+            pair.wire.set_up(false);
+            pair.ends[0].set_consent(consent);
+            let before = pair.ends[0].stats().packets_sent;
+            pair.say_with(0, 1, b"x", options(true, reliability));
+            pair.run_for(Duration::from_secs(20));
+            let sent = pair.ends[0].stats().packets_sent - before;
+            assert!(sent < 20, "{reliability:?}: {sent}");
+            assert!(pair.ends[0].is_established(), "{reliability:?}");
+            pair.run_for(Duration::from_secs(20));
+            let lives = pair.ends[0].is_established();
+            assert_eq!(lives, consent, "{reliability:?}");
+        }
+    }
 }

@@ -319,7 +319,8 @@ impl Sender {
         }
         self.update_skip(now);
         let Some(first) = expired.first else {
-            // Nothing is in flight, but something waits to be skipped or sent.
+            // Nothing is in flight, but something waits to be skipped or sent. §6.3.3 E2.
+            self.recovery.rtt.back_off();
             self.grant.get_or_insert(Grant::Timeout);
             self.start_t3(now);
             return;

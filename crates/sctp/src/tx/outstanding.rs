@@ -422,7 +422,7 @@ impl Outstanding {
         let mut count = 0;
         for offset in 0..run.count {
             let seq = run.first.plus(offset.into());
-            if self.is_live(run.packet, seq) && !self.is_leaving(seq) {
+            if self.is_live(run.packet, seq) {
                 count += u32::from(blame);
                 *left = left.saturating_sub(effort::LOST);
                 self.lose(seq, blame);
@@ -430,11 +430,6 @@ impl Outstanding {
             }
         }
         count
-    }
-
-    /// Whether the chunk's message was given up, and the chunk's turn for that has not come.
-    fn is_leaving(&self, seq: Seq) -> bool {
-        !self.leaving.is_empty() && self.get(seq).is_some_and(|chunk| self.is_given_up(chunk))
     }
 
     /// Takes what is in flight of the newest packet as lost, to be sent again as far as its limits allow; nobody is to
@@ -460,7 +455,8 @@ impl Outstanding {
         let chunk = self.get(seq);
         chunk.is_some_and(|chunk| {
             let limit = self.limit_of(chunk);
-            limit.is_some_and(|limit| !limit.is_reached(chunk.tries, now))
+            let may = limit.is_some_and(|limit| !limit.is_reached(chunk.tries, now));
+            may && !self.is_given_up(chunk)
         })
     }
 

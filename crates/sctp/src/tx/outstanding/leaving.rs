@@ -29,6 +29,13 @@ impl Outstanding {
         let Some(chunk) = self.get(seq).filter(|chunk| chunk.fate == Fate::Lost) else {
             return;
         };
+        if self.is_given_up(chunk)
+            && let Some(stream) = self.stream(chunk.of)
+        {
+            *left = left.saturating_sub(effort::CHUNK);
+            self.abandon_chunk(seq, stream, queue, left);
+            return;
+        }
         let limit = self.limit_of(chunk);
         if limit.is_none_or(|limit| !limit.is_reached(chunk.tries, now)) {
             return;
@@ -154,7 +161,8 @@ impl Outstanding {
         true
     }
 
-    /// How far back the one before it stands.
+    /// How far back the one before it stands. What is in flight stays so until it has come or is lost, as the path is judged by that: who
+    /// lives shorter than a round trip would be sent without end else.
     fn abandon_chunk(
         &mut self,
         seq: Seq,
@@ -163,25 +171,16 @@ impl Outstanding {
         left: &mut usize,
     ) -> Option<u16> {
         let chunk = self.get_mut(seq)?;
-        let (length, packet, back, was) =
-            (chunk.payload.len(), chunk.packet, chunk.back(), chunk.fate);
+        let (length, back, was) = (chunk.payload.len(), chunk.back(), chunk.fate);
         let end = chunk.flags & Data::END != 0;
         let released = std::mem::replace(&mut chunk.released, true);
-        let aside = std::mem::take(&mut chunk.aside);
-        if was != Fate::Acknowledged {
-            chunk.fate = Fate::Abandoned;
+        if was != Fate::InFlight {
+            chunk.payload = Bytes::new();
         }
-        chunk.payload = Bytes::new();
-        match was {
-            Fate::InFlight => {
-                self.flight.remove(length, self.size(length), aside);
-                self.packets.done(packet);
-            }
-            Fate::Lost => {
-                *left = left.saturating_sub(effort::LOST);
-                self.lost.remove(&seq);
-            }
-            Fate::Acknowledged | Fate::Abandoned => {}
+        if was == Fate::Lost {
+            chunk.fate = Fate::Abandoned;
+            *left = left.saturating_sub(effort::LOST);
+            self.lost.remove(&seq);
         }
         if !released {
             queue.released(stream, length, end);
@@ -204,7 +203,8 @@ impl Outstanding {
 
     /// Whether the peer shall skip this number, and what it means.
     pub(crate) fn skipped(&self, seq: Seq) -> Option<Skipped> {
-        let chunk = self.get(seq).filter(|chunk| self.is_given_up(chunk))?;
+        let over = |chunk: &&Sent| chunk.fate != Fate::InFlight && self.is_given_up(chunk);
+        let chunk = self.get(seq).filter(over)?;
         let (stream, number) = match chunk.of {
             Of::Alone { stream, number, .. } => (stream, number),
             Of::Message { .. } => {
