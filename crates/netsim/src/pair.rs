@@ -386,5 +386,5 @@ fn first(datagram: &[u8]) -> u8 {
 pub const ROOM: usize = 1200;
 const PREFIX: &[u8] = b"before";
 const MAX_POLLS: usize = 50_000;
-const MAX_REPEATS: usize = 100;
+const MAX_REPEATS: usize = 4000;
 const MAX_ARRIVALS: usize = 200_000;

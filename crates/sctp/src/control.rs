@@ -47,6 +47,14 @@ impl Control {
         });
     }
 
+    /// To one whose tag is not known (RFC 9260 §8.4 8).
+    pub(crate) fn abort_reflected(&mut self, tag: u32) {
+        self.reply(tag, |buf| {
+            let start = begin(buf, ChunkKind::ABORT, Abort::REFLECTED);
+            end(buf, start);
+        });
+    }
+
     pub(crate) fn shutdown_complete(&mut self, tag: u32, reflected: bool) {
         let flags = if reflected { Abort::REFLECTED } else { 0 };
         self.reply(tag, |buf| {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::{
     Association, Event, Failure, Initiator, State,
-    packet::{CauseCode, Chunk, ChunkKind, Packet},
+    packet::{CauseCode, Chunk, ChunkKind, Init, Packet},
     rx::Acknowledgement,
     tcb::{Consent, Ended},
 };
@@ -72,8 +72,8 @@ impl Association {
         self.events.push(event);
     }
 
-    /// RFC 9260 §8.4: a peer that goes on has not heard the end. A few times, and not for each of its packets, it is
-    /// said again.
+    /// RFC 9260 §8.4: a peer that goes on has not heard the end, and one that sets up an association (§5.1) finds none. A few times, and
+    /// not for each of its packets, it is said.
     pub(crate) fn handle_after_end(&mut self, now: Instant, packet: &Packet<'_>, first: Chunk<'_>) {
         let ends = |chunk: Chunk<'_>| {
             matches!(chunk.kind, ChunkKind::ABORT | ChunkKind::SHUTDOWN_COMPLETE)
@@ -82,11 +82,28 @@ impl Association {
             return;
         };
         let ours = packet.tag == self.peer.local_tag && !packet.chunks().any(ends);
-        if !ours || ended.answers >= MAX_ANSWERS || now < ended.next_answer {
+        let sets_up = match first.kind {
+            ChunkKind::INIT if packet.tag == 0 => Init::parse(first.value).map(|init| init.tag),
+            _ => None,
+        };
+        // One that we answered before the end, maybe with another tag than that of an INIT of ours.
+        let echoes = first.kind == ChunkKind::COOKIE_ECHO;
+        let heard = ours || echoes || sets_up.is_some_and(|tag| tag != 0);
+        if !heard || ended.answers >= MAX_ANSWERS || now < ended.next_answer {
             self.stats.dropped_chunks += 1;
             return;
         }
-        if first.kind == ChunkKind::SHUTDOWN_ACK {
+        if let Some(tag) = sets_up {
+            self.control
+                .abort(tag, CauseCode::USER_INITIATED_ABORT, &[]);
+        } else if echoes && ended.abort.is_none() {
+            let cookie = self.setup.key.open(first.value);
+            if cookie.is_none_or(|cookie| cookie.local_tag != packet.tag) {
+                self.stats.dropped_cookies += 1;
+                return;
+            }
+            self.control.abort_reflected(packet.tag);
+        } else if first.kind == ChunkKind::SHUTDOWN_ACK {
             // RFC 9260 §8.4 5: our SHUTDOWN COMPLETE was lost.
             self.control.shutdown_complete(packet.tag, true);
         } else if let Some((tag, chunks)) = &ended.abort {

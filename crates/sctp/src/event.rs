@@ -48,6 +48,11 @@ pub enum Event {
         /// How many streams the peer may send on.
         inbound: u16,
     },
+    /// The peer does not take so many more streams of ours, or does not know RFC 6525.
+    StreamsDenied {
+        /// How many were asked for.
+        count: u16,
+    },
     /// The peer restarted the association (RFC 9260 §5.2.4): what was not acknowledged is gone, all streams are new. What had come before
     /// can be read until `None`, as after [`IncomingReset`](Self::IncomingReset); [`is_from_before`](crate::Association::is_from_before)
     /// tells it from what follows.
@@ -173,6 +178,7 @@ impl Events {
                 Event::OutgoingReset { .. }
                     | Event::OutgoingResetDenied { .. }
                     | Event::StreamsAdded { .. }
+                    | Event::StreamsDenied { .. }
             )
         });
     }
@@ -217,6 +223,7 @@ mod tests {
             Event::OutgoingReset { stream: 4 },
             Event::OutgoingResetDenied { stream: 5 },
             Event::StreamsAdded { outbound, inbound },
+            Event::StreamsDenied { count: 5 },
             Event::Writable,
         ] {
             events.push(event);

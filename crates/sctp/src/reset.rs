@@ -30,7 +30,8 @@ impl Association {
         Ok(())
     }
 
-    /// Asks for more streams in our direction; [`Event::StreamsAdded`] tells when they are there.
+    /// Asks for more streams in our direction; [`Event::StreamsAdded`] tells when they are there, [`Event::StreamsDenied`] that
+    /// they are not going to be.
     ///
     /// # Errors
     /// [`Error::Closed`], [`Error::ReconfigurationUnsupported`], and [`Error::InvalidStream`] if that would be more
@@ -96,9 +97,13 @@ impl Association {
             return;
         }
         let streams = self.next_streams(now);
+        if !self.peer.reconfig && self.reset.add > 0 {
+            let count = std::mem::take(&mut self.reset.add);
+            self.events.push(Event::StreamsDenied { count });
+        }
         let want = if !streams.is_empty() {
             Want::Reset(streams, self.tx.begin_reset())
-        } else if self.reset.add > 0 && self.peer.reconfig {
+        } else if self.reset.add > 0 {
             Want::Add(std::mem::take(&mut self.reset.add))
         } else {
             return;
@@ -360,7 +365,8 @@ impl Association {
                 self.peer.outbound = self.peer.outbound.saturating_add(count);
                 self.streams_added();
             }
-            _ => {}
+            Some(Want::Add(count)) => self.events.push(Event::StreamsDenied { count }),
+            None => {}
         }
     }
 }

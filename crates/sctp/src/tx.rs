@@ -62,6 +62,8 @@ pub(crate) struct Sender {
     pub(crate) left: usize,
     /// What was under way before restarts, and is dropped in steps.
     before: VecDeque<Outstanding>,
+    /// Bytes of chunks that left of late, and of what they carry.
+    lengths: (usize, usize),
     /// The window in the peer's last SACK, or in its INIT.
     pub(crate) peer_window: usize,
     /// One packet goes out whatever the window says.
@@ -173,6 +175,7 @@ impl Sender {
             since: None,
             left: effort::STEP,
             before: VecDeque::new(),
+            lengths: (0, 0),
             peer_window: 0,
             grant: None,
             limited: 0,
@@ -346,7 +349,9 @@ impl Sender {
         };
         let (window, least) = (self.control.window(), self.recovery.rtt.least());
         if let Some(rate) = self.control.pacing_rate() {
-            return self.pacer.set(now, rate, least);
+            // The least window is for each round trip, whatever an outage has taught of the path.
+            let floor = rate_over(control::MIN_PACKETS * self.packet, smoothed, 100);
+            return self.pacer.set(now, rate.max(floor), least);
         }
         let gain = match self.control.in_slow_start() {
             true => 200,
@@ -356,7 +361,10 @@ impl Sender {
         // However wide the window has become, no more leaves than what the peer has room for, and over a round trip too: the shortest,
         // as what waits in queues is no reason to send more slowly where more cannot wait.
         let bounded = self.recovery.episode.is_none() && self.peer_window > 0;
-        let peers = bounded.then(|| rate_over(self.peer_window, least, 125));
+        // It counts payload, and chunks leave.
+        let (chunks, carried) = (self.lengths.0.max(1), self.lengths.1.max(1));
+        let peers = self.peer_window.saturating_mul(chunks) / carried;
+        let peers = bounded.then(|| rate_over(peers, least, 125));
         let rate = peers.map_or(own, |peers| own.min(peers));
         self.pacer.set(now, rate, least);
     }

@@ -462,6 +462,49 @@ fn ending_before_there_is_anything_is_quiet() {
     }
 }
 
+/// RFC 9260 §5.1, §8.4: who ends while both set up has the peer hear of it, whatever has passed between them, and so has who is asked
+/// for another association afterwards.
+#[test]
+fn who_sets_up_hears_of_an_end() {
+    for (time, lost) in [(0, false), (5, false), (15, false), (25, true)] {
+        let link = Link::new(1).delay(ms(10));
+        let mut pair = support::pair(1, link);
+        (0..2).for_each(|side| pair.ends[side].connect(pair.now));
+        if lost {
+            // The answer to A's INIT.
+            pair.filter(|side, packet| side == 0 || !kinds(packet).contains(&ChunkKind::INIT_ACK));
+        }
+        pair.run_for(ms(time));
+        pair.ends[1].abort(pair.now, "enough");
+        pair.tap = None;
+        pair.run_for(Duration::from_secs(10));
+        assert_eq!(pair.ends[0].state(), State::Closed, "after {time} ms");
+        let events = pair.main_events(0);
+        assert!(
+            matches!(events.last(), Some(Event::Closed { .. })),
+            "{events:?}"
+        );
+        pair.keep();
+        pair.run_for(Duration::from_secs(60));
+        assert_eq!(pair.kept(), []);
+    }
+    let mut pair = perfect(1).connected();
+    pair.ends[1].abort(pair.now, "enough");
+    pair.run_for(ms(100));
+    let config = Config::default();
+    let mut other = oxirtc_sctp::Association::new(config, [9; 32], pair.now);
+    other.connect(pair.now);
+    let mut init = Vec::new();
+    assert!(other.poll_transmit(pair.now, 1200, &mut init));
+    pair.run_for(ms(500));
+    pair.ends[1].handle_packet(pair.now, &init);
+    let [answer] = &pair.take_packets(1)[..] else {
+        panic!("one answer");
+    };
+    other.handle_packet(pair.now, answer);
+    assert_eq!(other.state(), State::Closed);
+}
+
 /// The last packet can be lost: whoever goes on is told again, a few times, and not for each packet.
 #[test]
 fn an_end_that_was_not_heard_is_said_again() {

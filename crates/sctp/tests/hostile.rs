@@ -9,7 +9,7 @@ use oxirtc_sctp::{
     Config, Event, Failure, Mid, Ssn, State,
     packet::{
         CauseCode, Causes, Chunk, ChunkKind, Data, ForwardTsn, IData, IForwardTsn, Packet,
-        Reconfig, Request, Sack,
+        Reconfig, Request, ResetResult, Sack,
     },
 };
 
@@ -670,5 +670,31 @@ fn the_longest_message_has_room_in_pieces() {
         let read = victim.pair.read_all(0, 1);
         let first = read.first().map(|it| it.payload == message);
         assert_eq!(first, Some(true), "{interleaving} {piece}");
+    }
+}
+
+/// RFC 6525 §5.2.7: streams that the peer does not take are told of, and can be asked for again.
+#[test]
+fn streams_that_are_denied_are_told_of() {
+    let mut victim = Victim::new(Config::default().streams(100, 100));
+    victim.pair.filter(|_, _| false);
+    for _ in 0..2 {
+        let now = victim.pair.now;
+        victim.pair.ends[0].add_streams(now, 5).unwrap();
+        let packets = victim.pair.take_packets(0);
+        let packet = Packet::parse_unsummed(&packets[0]).unwrap();
+        let chunk = packet.chunks().find(|it| it.kind == ChunkKind::RECONFIG);
+        let asked = Reconfig::parse(chunk.unwrap().value).unwrap();
+        let Some(Some(Request::AddOutgoing { sequence, count: 5 })) = asked.requests().next()
+        else {
+            panic!("it asks for them");
+        };
+        let result = ResetResult::DENIED;
+        let answer = Request::Response { sequence, result };
+        victim.put(|buf| Reconfig::write(buf, std::iter::once(answer)));
+        assert_eq!(
+            victim.pair.main_events(0),
+            [Event::StreamsDenied { count: 5 }]
+        );
     }
 }

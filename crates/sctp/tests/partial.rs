@@ -244,7 +244,7 @@ fn short_lives_keep_to_the_window() {
             let link = Link::new(1).delay(ms(25)).rate(mbps(1)).queue(12_500);
             let mut pair = support::pair_with(1, link, config(), config()).connected();
             let how = options(false, reliability);
-            let mut offer = |pair: &mut support::Pair, time: u64| {
+            let offer = |pair: &mut support::Pair, time: u64| {
                 let before = pair.ends[0].stats().packets_sent;
                 for _ in 0..time / 5 {
                     for _ in 0..10 {

@@ -194,7 +194,11 @@ fn a_peer_without_reconfiguration_is_no_obstacle() {
     pair.ends[0].handle_packet(pair.now, &echo);
     assert_eq!(
         pair.main_events(0),
-        [Event::Connected, Event::OutgoingResetDenied { stream: 2 }]
+        [
+            Event::Connected,
+            Event::OutgoingResetDenied { stream: 2 },
+            Event::StreamsDenied { count: 5 },
+        ]
     );
     let refused = pair.ends[0].reset_streams(pair.now, &[1]);
     assert_eq!(refused, Err(Error::ReconfigurationUnsupported));

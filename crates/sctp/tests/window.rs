@@ -4,8 +4,8 @@ mod support;
 
 use std::time::Duration;
 
-use oxirtc_netsim::{End, Link, for_each_seed, percent};
-use oxirtc_sctp::{Config, Error, Event, Reliability, SendOptions};
+use oxirtc_netsim::{End, Link, for_each_seed, mbps, percent};
+use oxirtc_sctp::{Config, CongestionControl, Error, Event, Reliability, SendOptions};
 
 use support::{Pair, Sides, ms, pattern, perfect};
 
@@ -235,4 +235,91 @@ fn no_limit_of_a_message_is_no_limit() {
     pair.say(0, 1, pattern(1_000_000, 1));
     pair.run_for(Duration::from_secs(20));
     assert!(pair.read_all(1, 1)[0].payload == pattern(1_000_000, 1));
+}
+
+/// RFC 9260 §7.2.1: a window that nobody uses does not grow, however often the pacer holds up a burst, and no burst becomes longer by that.
+#[test]
+fn a_window_grows_by_half_of_it_at_least() {
+    for control in [CongestionControl::NewReno, CongestionControl::Cubic] {
+        let config = || Config::default().congestion_control(control);
+        let link = Link::new(1).delay(ms(25)).rate(mbps(50)).queue(312_500);
+        let mut pair = support::pair_with(1, link, config(), config()).connected();
+        for _ in 0..60 {
+            pair.say(0, 1, pattern(100_000, 1));
+            pair.run_for(ms(300));
+            pair.read_all(1, 1);
+        }
+        let window = pair.ends[0].stats().congestion_window;
+        assert!(window < 400_000, "{control:?}: {window}");
+    }
+}
+
+/// RFC 9406: a round trip that grows while nobody uses the window says nothing of a queue of ours, so a file that follows begins with
+/// slow start.
+#[test]
+fn slow_start_does_not_end_by_itself() {
+    for control in [CongestionControl::NewReno, CongestionControl::Cubic] {
+        let config = || Config::default().congestion_control(control);
+        let link = Link::new(1).delay(ms(50)).rate(mbps(100)).queue(1_250_000);
+        let mut pair = support::pair_with(1, link.clone(), config(), config()).connected();
+        for message in 0..600 {
+            if message == 300 {
+                let longer = link.clone().delay(ms(62));
+                pair.wire.there.set_conditions(&longer);
+                pair.wire.back.set_conditions(&longer);
+            }
+            pair.say(0, 1, pattern(100, 1));
+            pair.run_for(ms(10));
+        }
+        pair.read_all(1, 1);
+        for _ in 0..160 {
+            pair.say(0, 2, pattern(65_536, 1));
+        }
+        let start = pair.now;
+        let mut got = 0;
+        let done = pair.try_until(Duration::from_secs(20), |pair| {
+            got += pair.read_all(1, 2).len();
+            got == 160
+        });
+        let took = pair.now - start;
+        assert!(done && took < ms(3000), "{control:?}: {took:?}");
+    }
+}
+
+/// The peer's window counts payload: messages of a byte are paced by it as long ones are.
+#[test]
+fn tiny_messages_use_the_peers_window() {
+    let mut pair = support::pair(1, Link::new(1).delay(ms(25))).connected();
+    let mut got = 0;
+    for _ in 0..300 {
+        while pair.ends[0].buffered_amount(1) < 20_000 {
+            pair.say(0, 1, b"x");
+        }
+        pair.run_for(ms(10));
+        got += pair.read_all(1, 1).len();
+    }
+    assert!(got > 200_000, "{got} messages in three seconds");
+}
+
+/// What an outage looks like to a model is no measure of the path: what waited leaves when it is over.
+#[test]
+fn a_model_forgets_an_outage() {
+    let config = || Config::default().congestion_control(CongestionControl::Bbr);
+    let link = Link::new(1).delay(ms(150));
+    let mut pair = support::pair_with(1, link, config(), config()).connected();
+    pair.say(0, 1, pattern(60, 1));
+    pair.run_for(ms(2000));
+    (0..2).for_each(|_| pair.say(0, 1, pattern(1400, 1)));
+    pair.wire.set_up(false);
+    for _ in 0..5 {
+        pair.say(0, 1, pattern(60, 1));
+        pair.run_for(ms(5000));
+    }
+    pair.wire.set_up(true);
+    let start = pair.now;
+    let done = pair.try_until(Duration::from_secs(60), |pair| {
+        pair.ends[0].total_unacknowledged() == 0
+    });
+    let took = pair.now - start;
+    assert!(done && took < ms(6000), "{took:?}");
 }

@@ -13,6 +13,7 @@ use self::{bbr::Bbr, cubic::Cubic, newreno::NewReno};
 use crate::config::CongestionControl;
 
 pub(crate) use self::{
+    bbr::MIN_PACKETS,
     controller::{Acked, Controller, Saved},
     rate::{Rates, Verdict},
 };

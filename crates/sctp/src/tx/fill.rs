@@ -52,8 +52,8 @@ impl Sender {
         }
         let flight = self.outstanding.flight_bytes();
         let pipe = self.outstanding.pipe();
-        let used = self.held == Held::Burst && 2 * pipe >= self.window();
-        if used || matches!(self.held, Held::Window | Held::Pacer(_)) {
+        let waits = matches!(self.held, Held::Burst | Held::Pacer(_));
+        if self.held == Held::Window || (waits && 2 * pipe >= self.window()) {
             // What left so far filled the window: its acknowledgement may widen it.
             self.limited = self.outstanding.packets.next();
         }
@@ -156,6 +156,7 @@ impl Sender {
             chunks: MAX_CHUNKS,
         };
         let (flight, pipe) = (self.outstanding.flight_bytes(), self.outstanding.pipe());
+        let payload = self.outstanding.flight_payload();
         let first = self.fill_lost(&mut filling, buf, stats);
         if self.outstanding.peek_lost().is_none() {
             let (next, before) = (self.outstanding.next(), filling.chunks);
@@ -172,6 +173,11 @@ impl Sender {
         self.grant = None;
         let again = self.last_sent.replace(now) == Some(now);
         self.pacer.sent(filling.bytes);
+        let payload = self.outstanding.flight_payload() - payload;
+        self.lengths = (self.lengths.0 + filling.bytes, self.lengths.1 + payload);
+        if self.lengths.0 > LENGTHS_SPAN {
+            self.lengths = (self.lengths.0 / 2, self.lengths.1 / 2);
+        }
         self.pmtu.count(now, filling.bytes);
         if filling.bytes > self.packet {
             self.outstanding.packets.lengthened();
@@ -309,5 +315,7 @@ impl Sender {
 /// A piece that is shorter than what stands before it is not cut to fill a packet. Nearly every packet is full all the same, and the
 /// system takes as one only what is equally long.
 const MIN_PIECE: usize = 16;
+/// Over how many bytes the ratio of chunks to what they carry is taken.
+const LENGTHS_SPAN: usize = 64 << 10;
 /// No packet of ours has more chunks of data, so that it is one [step](effort::STEP) to the peer with all that can stand beside them.
 const MAX_CHUNKS: u16 = 50;

@@ -177,7 +177,8 @@ impl Sender {
         let smoothed = self.recovery.rtt.smoothed().unwrap_or_default();
         match &mut self.recovery.episode {
             Some(prr) => {
-                let packet = self.pmtu.size() - crate::packet::HEADER;
+                // RFC 8899 §4.3: what is sent again goes in packets that every path carries.
+                let packet = self.pmtu.safe() - crate::packet::HEADER;
                 let safe = batch.advanced && found.packets == 0;
                 let flight = self.outstanding.pipe();
                 let threshold = self.control.window();

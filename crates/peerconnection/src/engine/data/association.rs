@@ -183,9 +183,11 @@ impl Data {
         transport: TransportId,
         packet: &[u8],
     ) -> bool {
-        // Both tell theirs by the verification tag.
+        // Both tell theirs by the verification tag. An INIT has none, and is for the one that lives.
         let mut known = false;
-        for it in self.leaving.iter_mut().filter(|it| it.on == transport) {
+        let tagged = packet.get(4..8) != Some(&[0; 4]);
+        let leaving = self.leaving.iter_mut().filter(|it| it.on == transport);
+        for it in leaving.filter(|_| tagged) {
             it.association.handle_packet(now, packet);
             known = true;
         }
@@ -281,6 +283,8 @@ impl Data {
                     self.session.set_connected(channels);
                 }
             }
+            // None are asked for here.
+            sctp::Event::StreamsDenied { .. } => {}
             sctp::Event::Restarted => {
                 let error = sctp_failure(None, "the peer has restarted the association");
                 self.restart(&error, tasks);

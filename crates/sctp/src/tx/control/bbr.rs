@@ -304,7 +304,7 @@ impl Controller for Bbr {
 }
 
 /// MinPipeCwnd.
-const MIN_PACKETS: usize = 4;
+pub(crate) const MIN_PACKETS: usize = 4;
 const DRAIN_ROUNDS: u64 = 3;
 const PROBE_RTT_INTERVAL: Duration = Duration::from_secs(5);
 const PROBE_RTT_TIME: Duration = Duration::from_millis(200);

@@ -13,6 +13,8 @@ pub(crate) struct HyStart {
     last_round: Option<Duration>,
     this_round: Option<Duration>,
     samples: u32,
+    /// Something of it left while the window was all in use.
+    used: bool,
     /// Conservative slow start: the least round trip at its start, and the rounds so far.
     conservative: Option<(Duration, u32)>,
 }
@@ -37,6 +39,7 @@ impl HyStart {
 
     /// RFC 9406 §4.2.
     pub(crate) fn on_acked(&mut self, acked: &Acked) -> Pace {
+        self.used |= acked.limited > 0;
         if let Some(sample) = acked.sample {
             let least = self.this_round.map_or(sample, |least| least.min(sample));
             self.this_round = Some(least);
@@ -62,6 +65,10 @@ impl HyStart {
             self.round_end = acked.next;
             self.last_round = self.this_round.take().or(self.last_round);
             self.samples = 0;
+            if !std::mem::take(&mut self.used) {
+                // What takes longer without a window that is used is the path, and no queue of ours.
+                (self.last_round, self.conservative) = (None, None);
+            }
             if let Some((_, rounds)) = &mut self.conservative {
                 // The one in which it began counts too.
                 *rounds += 1;

@@ -327,6 +327,8 @@ impl Outstanding {
         let packet = blamed.or_else(|| {
             let packet = self.resent_in(seq)?;
             self.resent.remove(&(seq, packet));
+            // It has come, and what was sent again has or will: that is what the report of a duplicate would say.
+            batch.duplicate = true;
             Some(packet)
         });
         if let Some(packet) = packet {

@@ -102,7 +102,8 @@ fn a_spurious_recovery_is_undone() {
     assert_eq!(first, 12);
     bench.sack(11, &[(2, 6)]);
     assert!(!bench.packets().concat().contains(&12));
-    assert!(bench.sender.poll_timeout().unwrap() - bench.now <= MS * 13);
+    // What has come although it was sent again widens the wait as its duplicate would (RFC 8985 §6.2 step 4).
+    assert!(bench.sender.poll_timeout().unwrap() - bench.now <= MS * 25);
 }
 
 /// RFC 9260 §7.2.4: what left before a reduction is covered by it, unless that was taken back.
@@ -117,7 +118,7 @@ fn a_loss_behind_a_spurious_recovery_reduces() {
     bench.packets();
     let stats = bench.stats;
     assert_eq!((stats.fast_recoveries, stats.spurious_recoveries), (1, 1));
-    bench.wait(MS * 20);
+    bench.wait(MS * 30);
     assert_eq!(bench.stats.retransmissions, 2, "8 is lost");
     assert_eq!(bench.stats.fast_recoveries, 2);
     let reduced = bench.sender.control.window();
