@@ -95,6 +95,25 @@ impl StreamBits {
         }
     }
 
+    #[inline]
+    pub(crate) fn contains(&self, stream: StreamId) -> bool {
+        let word = self.words.get(usize::from(stream / 64));
+        word.is_some_and(|word| word >> (stream % 64) & 1 != 0)
+    }
+
+    pub(crate) fn remove(&mut self, stream: StreamId) {
+        let bit = 1u64 << (stream % 64);
+        if let Some(word) = self.words.get_mut(usize::from(stream / 64))
+            && *word & bit != 0
+        {
+            *word &= !bit;
+            self.len -= 1;
+        }
+        if self.len == 0 {
+            *self = Self::default();
+        }
+    }
+
     pub(crate) fn pop(&mut self) -> Option<StreamId> {
         if self.len == 0 {
             return None;
@@ -142,6 +161,10 @@ mod tests {
         for stream in [7, 65534, 7, 64, 0] {
             set.insert(stream);
         }
+        set.insert(9);
+        assert!(set.contains(9) && set.contains(0) && !set.contains(1) && !set.contains(65_535));
+        (0..2).for_each(|_| set.remove(9));
+        assert!(!set.contains(9));
         assert_eq!(set.pop(), Some(0));
         set.insert(3);
         let members = Vec::from_iter(std::iter::from_fn(|| set.pop()));

@@ -294,3 +294,29 @@ fn a_forward_tsn_is_asked_for_less_and_less() {
         }
     }
 }
+
+/// RFC 8985 §7: what is lost at the end of all that was sent and may not go again is not waited for until a timeout: the probe that asks
+/// is the FORWARD TSN that passes over it.
+#[test]
+fn the_end_of_an_unreliable_channel_is_passed_over_soon() {
+    for reliability in [Reliability::Lifetime(ms(100)), Reliability::Retransmits(0)] {
+        let link = Link::new(1).delay(ms(50));
+        let mut pair = support::pair(1, link).connected();
+        for _ in 0..10 {
+            pair.say(0, 1, b"x");
+            pair.run_for(ms(200));
+        }
+        pair.filter(|_, _| false);
+        pair.say_with(0, 1, b"lost", options(true, reliability));
+        pair.run_for(ms(5));
+        pair.tap = None;
+        pair.ends[0].reset_streams(pair.now, &[1]).unwrap();
+        let start = pair.now;
+        let done = pair.try_until(Duration::from_secs(5), |pair| {
+            let reset = oxirtc_sctp::Event::OutgoingReset { stream: 1 };
+            pair.main_events(0).contains(&reset)
+        });
+        let took = pair.now - start;
+        assert!(done && took < ms(750), "{reliability:?}: {took:?}");
+    }
+}

@@ -30,10 +30,9 @@ fn a_reset_from_before_the_beginning_reaches_the_streams_that_there_are() {
     let refused = Event::OutgoingResetDenied { stream: 300 };
     let done = |stream| Event::OutgoingReset { stream };
     assert_eq!(events, [refused, done(6), done(5)]);
-    assert_eq!(
-        pair.main_events(1).last(),
-        Some(&Event::IncomingReset { stream: 5 })
-    );
+    let mut resets = pair.main_events(1);
+    resets.retain(|event| matches!(event, Event::IncomingReset { .. }));
+    assert_eq!(resets, [5, 6].map(|stream| Event::IncomingReset { stream }));
 }
 
 #[test]

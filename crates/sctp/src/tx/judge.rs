@@ -290,6 +290,10 @@ impl Sender {
         });
         if self.outstanding.peek_lost().is_none() && !fresh {
             self.outstanding.lose_newest(now);
+            let (queue, abandoned) = (&mut self.queue, &mut stats.abandoned_sent);
+            if self.outstanding.give_up_newest(now, queue, abandoned) {
+                self.update_skip(now);
+            }
         }
         self.grant = Some(Grant::Probe);
         self.arm_probe(now, true);

@@ -450,6 +450,31 @@ impl Outstanding {
         }
     }
 
+    /// Gives up what is in flight of the newest packet and may not be sent again: true if there was any. A peer that passes over it says as
+    /// much as one that had it again.
+    pub(crate) fn give_up_newest(
+        &mut self,
+        now: Instant,
+        queue: &mut Queue,
+        abandoned: &mut u64,
+    ) -> bool {
+        let Some((packet, runs)) = self.packets.newest() else {
+            return false;
+        };
+        let mut any = false;
+        for run in Vec::from_iter(runs) {
+            for offset in 0..run.count {
+                let seq = run.first.plus(offset.into());
+                if self.is_live(packet, seq) && !self.may_go_again(now, seq) {
+                    any = true;
+                    self.lose(seq, false);
+                    self.limit(seq, now, queue, abandoned, &mut { usize::MAX });
+                }
+            }
+        }
+        any
+    }
+
     /// Whether the limit of the chunk's message allows it.
     fn may_go_again(&self, now: Instant, seq: Seq) -> bool {
         let chunk = self.get(seq);

@@ -19,7 +19,7 @@ use self::{
     outgoing::{Begun, Outgoing},
 };
 use super::scheduler::Scheduler;
-use crate::{StreamId, account::Account, effort, packet::Data};
+use crate::{StreamId, account::Account, effort, packet::Data, streams::StreamBits};
 
 /// A piece of a message that has its place in a packet.
 #[derive(Debug)]
@@ -91,6 +91,8 @@ pub(crate) struct Queue {
     pub(crate) low: VecDeque<StreamId>,
     /// Streams that wait for their reset and have nothing left that has no TSN.
     pub(crate) quiet: VecDeque<StreamId>,
+    /// Streams that are being reset and had nothing else that is kept: a peer can bring all of them about.
+    unused: StreamBits,
     /// What was there before restarts, and is dropped in steps.
     before: VecDeque<Before>,
 }
@@ -402,11 +404,22 @@ impl Queue {
 
     /// Marks the stream for a reset; it is in `quiet` at once when nothing waits. False if it was marked.
     pub(crate) fn begin_reset(&mut self, stream: StreamId) -> bool {
-        let outgoing = outgoing(&mut self.streams, &self.before, stream);
-        if std::mem::replace(&mut outgoing.resetting, true) {
+        if self.unused.contains(stream) {
             return false;
         }
-        if outgoing.messages.is_empty() {
+        let quiet = match self.streams.get_mut(&stream) {
+            Some(outgoing) => {
+                if std::mem::replace(&mut outgoing.resetting, true) {
+                    return false;
+                }
+                outgoing.messages.is_empty()
+            }
+            None => {
+                self.unused.insert(stream);
+                true
+            }
+        };
+        if quiet {
             self.quiet.push_back(stream);
         }
         true
@@ -414,6 +427,7 @@ impl Queue {
 
     /// The reset is over; when it was performed the stream begins anew and is forgotten.
     pub(crate) fn end_reset(&mut self, stream: StreamId, performed: bool) {
+        self.unused.remove(stream);
         if performed {
             for before in &mut self.before {
                 before.streams.entry(stream).and_modify(|old| old.unset());
@@ -441,8 +455,11 @@ impl Queue {
     /// Whether the stream waits for its reset, and how many bytes wait on it.
     #[inline]
     pub(crate) fn waiting_on(&self, stream: StreamId) -> (bool, usize) {
+        let unused = self.unused.contains(stream);
         let stream = self.streams.get(&stream);
-        stream.map_or((false, 0), |it| (it.resetting, it.buffered.total()))
+        stream.map_or((unused, 0), |it| {
+            (unused || it.resetting, it.buffered.total())
+        })
     }
 
     /// The peer does not know partial reliability, or does.

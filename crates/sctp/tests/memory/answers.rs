@@ -6,7 +6,7 @@ use oxirtc_sctp::{
 };
 
 use crate::{
-    acknowledge_much, held, most_of_steps, send_much, support::Sides as _, victim::Victim,
+    acknowledge_much, held, most_of_steps, reset, send_much, support::Sides as _, victim::Victim,
 };
 
 /// No record of DTLS carries lists of that length.
@@ -50,6 +50,40 @@ pub(crate) fn an_owner_who_asks_for_no_events_holds_little() {
     let most = held() - before;
     println!("an owner who asks for no events: {most}");
     assert!(most < 64 << 10, "{most}");
+}
+
+/// The peer resets all streams that there can be, by name; the owner resets his direction of each in turn, and the peer says nothing to that.
+pub(crate) fn resets_in_return_are_little() {
+    let mut victim = Victim::new(Config::default());
+    let before = held();
+    let mut told = 0;
+    for part in 0..9u32 {
+        let first = (part * 8000) as u16;
+        reset(
+            &mut victim,
+            (part, u32::MAX),
+            first..first.saturating_add(8000).min(65_534),
+        );
+        loop {
+            victim.answer();
+            let now = victim.pair.now;
+            for event in victim.pair.main_events(0) {
+                if let Event::IncomingReset { stream } = event {
+                    let reset = victim.pair.ends[0].reset_streams(now, &[stream]);
+                    assert_eq!(reset, Ok(()));
+                    told += 1;
+                }
+            }
+            let side = &mut victim.pair.ends[0];
+            if side.poll_timeout().is_none_or(|at| at > now) {
+                break;
+            }
+            side.handle_timeout(now);
+        }
+    }
+    let most = held() - before;
+    println!("resets of {told} streams in return: {most}");
+    assert!(told >= 65_000 && most < 320 << 10, "{told}, {most}");
 }
 
 /// With each of his messages the amount that is buffered becomes low once more.

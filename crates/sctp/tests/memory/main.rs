@@ -50,6 +50,7 @@ fn memory_stays_bounded() {
     lists::lists_of_blocks_count(8 * WINDOW);
     answers::lists_longer_than_a_record_are_not_kept();
     answers::an_owner_who_asks_for_no_events_holds_little();
+    answers::resets_in_return_are_little();
     answers::an_owner_who_sends_and_asks_for_no_events_holds_little();
     answers::restarts_leave_nothing();
     answers::restarts_of_who_sends_leave_little();
