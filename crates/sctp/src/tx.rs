@@ -23,7 +23,7 @@ use std::{
 use self::{
     control::{Control, Controller, Rates},
     flown::PacketNo,
-    found::{Expired, Unfinished},
+    found::{TimedOut, Unfinished},
     outstanding::{Batch, Outstanding},
     pacer::{Pacer, rate_over},
     pmtu::Pmtu,
@@ -52,7 +52,7 @@ pub(crate) struct Sender {
     waiting: VecDeque<Waiting>,
     verdict: Option<Box<Unfinished>>,
     /// T3-rtx has expired, and not all that is lost by it is found.
-    expired: Option<Expired>,
+    timed_out: Option<TimedOut>,
     /// More than one step of what a model knows of packets is not needed any more.
     forgetting: bool,
     /// More than one step of what is under way has outlived its time.
@@ -169,7 +169,7 @@ impl Sender {
             batch: Batch::default(),
             waiting: VecDeque::new(),
             verdict: None,
-            expired: None,
+            timed_out: None,
             forgetting: false,
             expiring: false,
             since: None,

@@ -18,7 +18,7 @@ pub(super) struct Found {
 
 /// A T3-rtx that has expired, and what is lost by it.
 #[derive(Debug)]
-pub(super) struct Expired {
+pub(super) struct TimedOut {
     pub(super) at: Instant,
     /// All that was in flight went out in packets longer than what every path carries.
     pub(super) all_long: bool,

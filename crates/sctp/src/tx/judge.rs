@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::{
     Grant, Sender,
     control::{Acked, Controller, Verdict},
-    found::{Expired, Found, Unfinished},
+    found::{Found, TimedOut, Unfinished},
     outstanding::Batch,
     recovery::prr::Prr,
 };
@@ -18,7 +18,7 @@ impl Sender {
     /// Draws the conclusions from what was noted since, and from time. Where that is more than one step, it goes on with the
     /// next.
     pub(crate) fn judge(&mut self, now: Instant, stats: &mut Stats) {
-        if !self.waiting.is_empty() || self.expiring || self.expired.is_some() {
+        if !self.waiting.is_empty() || self.expiring || self.timed_out.is_some() {
             return;
         }
         if let Some(verdict) = self.verdict.take() {
@@ -291,11 +291,16 @@ impl Sender {
         if self.outstanding.peek_lost().is_none() && !fresh {
             self.outstanding.lose_newest(now);
             let (queue, abandoned) = (&mut self.queue, &mut stats.abandoned_sent);
-            if self.outstanding.give_up_newest(now, queue, abandoned) {
+            // Not of the packet before it, which may have come.
+            let none = self.outstanding.peek_lost().is_none();
+            if none && self.outstanding.give_up_newest(now, queue, abandoned) {
                 self.update_skip(now);
             }
         }
-        self.grant = Some(Grant::Probe);
+        // Where the FORWARD TSN asks, no data has to.
+        if fresh || self.outstanding.peek_lost().is_some() {
+            self.grant = Some(Grant::Probe);
+        }
         self.arm_probe(now, true);
     }
 
@@ -303,7 +308,7 @@ impl Sender {
     pub(crate) fn handle_t3(&mut self, now: Instant, stats: &mut Stats) {
         (self.recovery.t3, self.recovery.probe, self.grant) = (None, None, None);
         self.skip.due |= self.skip.is_pending(&self.outstanding);
-        self.expired = Some(Expired {
+        self.timed_out = Some(TimedOut {
             at: now,
             all_long: self.outstanding.packets.all_long(),
             first: None,
@@ -314,16 +319,16 @@ impl Sender {
 
     /// What follows from it, once all is found that is lost. Where that is more than one step, it goes on with the next.
     pub(super) fn go_on_timing_out(&mut self, now: Instant, stats: &mut Stats) {
-        let Some(mut expired) = self.expired.take() else {
+        let Some(mut timed_out) = self.timed_out.take() else {
             return;
         };
-        if !self.lose_old(now, &mut expired, stats) {
+        if !self.lose_old(now, &mut timed_out, stats) {
             self.since = Some(now);
-            self.expired = Some(expired);
+            self.timed_out = Some(timed_out);
             return;
         }
         self.update_skip(now);
-        let Some(first) = expired.first else {
+        let Some(first) = timed_out.first else {
             // Nothing is in flight, but something waits to be skipped or sent. §6.3.3 E2.
             self.recovery.rtt.back_off();
             self.grant.get_or_insert(Grant::Timeout);
@@ -331,11 +336,11 @@ impl Sender {
             return;
         };
         stats.retransmission_timeouts += 1;
-        if expired.all_long {
+        if timed_out.all_long {
             stats.black_holes += u64::from(self.pmtu.fall());
         }
         self.measure_packet();
-        let (saved, lost) = (self.control.save(), expired.lost);
+        let (saved, lost) = (self.control.save(), timed_out.lost);
         let recovery = &mut self.recovery;
         recovery.timeouts += 1;
         recovery.episode = None;
@@ -360,7 +365,7 @@ impl Sender {
 
     /// RFC 8985 §6.3: the packet that left first is lost, and those that are as late; not all. False if that was more than there is left
     /// to be done at once.
-    fn lose_old(&mut self, now: Instant, expired: &mut Expired, stats: &mut Stats) -> bool {
+    fn lose_old(&mut self, now: Instant, timed_out: &mut TimedOut, stats: &mut Stats) -> bool {
         let mut left = self.left;
         let ready = self.outstanding.go_on_leaving(&mut self.queue, &mut left)
             && self.outstanding.packets.take_back(None, &mut left);
@@ -370,15 +375,15 @@ impl Sender {
                 seen = self.outstanding.packets.first_run().is_none();
                 break;
             };
-            let first = *expired.first.get_or_insert(packet);
+            let first = *timed_out.first.get_or_insert(packet);
             let rack = &self.recovery.rack;
             let late = rack.round_trip() + rack.window(packet, false, &self.recovery.rtt);
-            if packet != first && at + late > expired.at {
+            if packet != first && at + late > timed_out.at {
                 seen = true;
                 break;
             }
             let (queue, abandoned) = (&mut self.queue, &mut stats.abandoned_sent);
-            expired.lost += (self.outstanding).lose_oldest(now, queue, abandoned, &mut left);
+            timed_out.lost += (self.outstanding).lose_oldest(now, queue, abandoned, &mut left);
         }
         seen &= self.outstanding.packets.forget_done(&mut left);
         self.left = left;

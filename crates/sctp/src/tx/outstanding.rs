@@ -432,20 +432,22 @@ impl Outstanding {
         count
     }
 
+    /// What is in flight of the newest packet.
+    fn newest(&mut self) -> Vec<Seq> {
+        self.packets.take_back(None, &mut { usize::MAX });
+        let Some((packet, runs)) = self.packets.newest() else {
+            return Vec::new();
+        };
+        let seqs = runs.flat_map(|run| (0..run.count).map(move |it| run.first.plus(it.into())));
+        seqs.filter(|seq| self.is_live(packet, *seq)).collect()
+    }
+
     /// Takes what is in flight of the newest packet as lost, to be sent again as far as its limits allow; nobody is to
     /// blame for that.
     pub(crate) fn lose_newest(&mut self, now: Instant) {
-        self.packets.take_back(None, &mut { usize::MAX });
-        let Some((packet, runs)) = self.packets.newest() else {
-            return;
-        };
-        let runs = Vec::from_iter(runs);
-        for run in runs {
-            for offset in 0..run.count {
-                let seq = run.first.plus(offset.into());
-                if self.is_live(packet, seq) && self.may_go_again(now, seq) {
-                    self.lose(seq, false);
-                }
+        for seq in self.newest() {
+            if self.may_go_again(now, seq) {
+                self.lose(seq, false);
             }
         }
     }
@@ -458,18 +460,12 @@ impl Outstanding {
         queue: &mut Queue,
         abandoned: &mut u64,
     ) -> bool {
-        let Some((packet, runs)) = self.packets.newest() else {
-            return false;
-        };
         let mut any = false;
-        for run in Vec::from_iter(runs) {
-            for offset in 0..run.count {
-                let seq = run.first.plus(offset.into());
-                if self.is_live(packet, seq) && !self.may_go_again(now, seq) {
-                    any = true;
-                    self.lose(seq, false);
-                    self.limit(seq, now, queue, abandoned, &mut { usize::MAX });
-                }
+        for seq in self.newest() {
+            if !self.may_go_again(now, seq) {
+                any = true;
+                self.lose(seq, false);
+                self.limit(seq, now, queue, abandoned, &mut { usize::MAX });
             }
         }
         any

@@ -27,7 +27,7 @@ impl Sender {
             || self.expiring
             || !self.waiting.is_empty()
             || self.verdict.is_some()
-            || self.expired.is_some()
+            || self.timed_out.is_some()
             || self.forgetting
             || self.skip.unfinished
     }
@@ -47,7 +47,7 @@ impl Sender {
         }
         self.go_on_timing_out(now, stats);
         while self.left > 0
-            && self.expired.is_none()
+            && self.timed_out.is_none()
             && let Some(mut waiting) = self.waiting.pop_front()
         {
             let Waiting { sack, place } = &mut waiting;
@@ -174,7 +174,7 @@ impl Sender {
             moved: false,
         };
         let before = self.batch.bytes;
-        let at_once = self.waiting.is_empty() && self.expired.is_none();
+        let at_once = self.waiting.is_empty() && self.timed_out.is_none();
         if at_once && self.note(now, sack, &mut place) {
             let any = place.moved || self.batch.bytes > before;
             return Progress { any };

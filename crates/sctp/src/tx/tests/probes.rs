@@ -182,3 +182,22 @@ fn a_model_hears_of_what_a_probe_repaired() {
     bench.packets();
     assert_eq!(bench.stats.probe_losses, 1);
 }
+
+/// What a probe sends again stands for all before it: that is given up by what it shows, and not by the probe.
+#[test]
+fn a_probe_gives_up_nothing_before_it() {
+    let mut bench = Bench::new(1);
+    bench.measured(MS * 50);
+    let once = SendOptions {
+        reliability: crate::Reliability::Retransmits(0),
+        ..SendOptions::default()
+    };
+    let message = once.queued(bench.now, 53, Bytes::from(vec![4; 1084]), true);
+    bench.sender.queue.push(1, message);
+    bench.queue(1, 1084);
+    assert_eq!(bench.packets(), [[2], [3]]);
+    bench.now = bench.sender.recovery.probe.unwrap();
+    bench.sender.handle_timeout(bench.now, &mut bench.stats);
+    assert_eq!(bench.stats.abandoned_sent, 0);
+    assert_eq!(bench.packets(), [[3]]);
+}
