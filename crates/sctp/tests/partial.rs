@@ -204,6 +204,32 @@ fn what_was_given_up_holds_up_the_others_for_a_few_round_trips() {
     }
 }
 
+/// The same beside a reliable channel, of which much has come between: what was given up is not passed over one a round trip.
+#[test]
+fn what_was_given_up_between_reliable_messages_holds_up_nobody() {
+    for (seed, reliability) in [
+        (1, Reliability::Retransmits(0)),
+        (2, Reliability::Lifetime(ms(300))),
+    ] {
+        let link = Link::new(seed).delay(ms(100)).loss(percent(5));
+        let mut pair = support::pair(seed, link).connected();
+        let (start, mut latest) = (pair.now, Duration::ZERO);
+        for _ in 0..125 * 20 {
+            let at = (pair.now - start).as_micros() as u64;
+            pair.say_with(0, 1, at.to_be_bytes(), options(true, reliability));
+            pair.say(0, 2, [1; 100]);
+            pair.run_for(ms(8));
+            pair.read_all(1, 2);
+            for message in pair.read_all(1, 1) {
+                let at = u64::from_be_bytes(*message.payload.first_chunk().unwrap());
+                latest = latest.max(pair.now - start - Duration::from_micros(at));
+            }
+        }
+        println!("{reliability:?}: {latest:?}");
+        assert!(latest < ms(1200), "{reliability:?}: {latest:?}");
+    }
+}
+
 /// What waits to be sent again is not when its time is over, though nobody has served the timer that says so.
 #[test]
 fn a_late_owner_sends_nothing_that_is_over() {

@@ -86,8 +86,9 @@ struct Message {
     limit: Limit,
     /// The number of its last chunk so far.
     last: Seq,
-    /// How many of its chunks are in the list.
+    /// How many of its chunks are in the list, and how many of them have not come.
     chunks: u32,
+    missing: u32,
     ordered: bool,
     /// Some of it is still queued.
     queued: bool,
@@ -272,6 +273,7 @@ impl Outstanding {
             _ => u16::try_from(seq.since(message.last)).unwrap_or(0),
         };
         message.chunks += 1;
+        message.missing += 1;
         message.last = seq;
         message.queued = !cut.end;
         let fsn = cut.fsn;
@@ -296,6 +298,14 @@ impl Outstanding {
                 expires: None,
             }),
             Of::Message { .. } => self.message(chunk.of).map(|message| message.limit),
+        }
+    }
+
+    /// Whether all of the chunk's message has been sent and has come.
+    fn is_whole(&self, chunk: &Sent) -> bool {
+        match self.message(chunk.of) {
+            Some(message) => !message.queued && message.missing == 0,
+            None => chunk.fate == Fate::Acknowledged,
         }
     }
 
@@ -325,6 +335,7 @@ impl Outstanding {
             limit: cut.limit,
             last: self.next(),
             chunks: 0,
+            missing: 0,
             ordered: cut.ordered,
             queued: true,
             abandoned: false,

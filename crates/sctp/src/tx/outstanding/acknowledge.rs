@@ -241,6 +241,12 @@ impl Outstanding {
         if !released && let Some(stream) = self.stream(of) {
             queue.released(stream, length, end);
         }
+        if was != Fate::Acknowledged
+            && let Of::Message { key, .. } = of
+            && let Some(message) = self.messages.get_mut(key as usize)
+        {
+            message.missing -= 1;
+        }
         let size = self.size(length);
         let weight = effort::CHUNK + if end { effort::MESSAGE } else { 0 };
         known.left = known.left.saturating_sub(weight);
@@ -403,8 +409,11 @@ impl Outstanding {
             if chunk.fate == Fate::Acknowledged {
                 let given_up = match chunk.of {
                     Of::Message { key, .. } => {
-                        let message = self.messages.get(key as usize);
-                        message.is_some_and(|message| message.abandoned)
+                        let message = self.messages.get_mut(key as usize);
+                        message.is_some_and(|message| {
+                            message.missing += 1;
+                            message.abandoned
+                        })
                     }
                     Of::Alone { .. } => chunk.payload.is_empty(),
                 };

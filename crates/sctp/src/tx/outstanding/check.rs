@@ -1,6 +1,8 @@
 //! What always holds of what is under way.
 
-use super::{Fate, Flight, Outstanding};
+use std::collections::BTreeMap;
+
+use super::{Fate, Flight, Of, Outstanding};
 use crate::{StreamId, packet::Data, serial::Seq};
 
 impl Outstanding {
@@ -20,6 +22,7 @@ impl Outstanding {
     pub(crate) fn check(&self) {
         let mut flight = Flight::default();
         let (mut live, mut lost, mut acknowledged) = (0, 0, 0);
+        let mut missing = BTreeMap::new();
         for (seq, chunk) in (self.base.0..).map(Seq).zip(self.chunks.iter()) {
             match chunk.fate {
                 Fate::InFlight => {
@@ -48,7 +51,14 @@ impl Outstanding {
                 Fate::Abandoned => assert!(chunk.released, "what is given up is in no account"),
             }
             assert!(self.stream(chunk.of).is_some());
+            if let Of::Message { key, .. } = chunk.of {
+                *missing.entry(key).or_insert(0) += u32::from(chunk.fate != Fate::Acknowledged);
+            }
             assert!(!chunk.aside || chunk.fate == Fate::InFlight);
+        }
+        for (key, missing) in missing {
+            let message = self.messages.get(key as usize);
+            assert_eq!(message.map(|it| it.missing), Some(missing), "of a message");
         }
         assert_eq!(self.flight, flight, "what is in flight");
         assert_eq!(self.packets.live_chunks(), live, "chunks of packets");

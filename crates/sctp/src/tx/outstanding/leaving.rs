@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::{Fate, Limit, Message, Of, Outstanding, Queue, Sent, Skipped};
+use super::{Fate, Limit, Of, Outstanding, Queue, Sent, Skipped};
 use crate::{StreamId, effort, packet::Data, serial::Seq};
 
 impl Sent {
@@ -79,7 +79,7 @@ impl Outstanding {
             let Some(message) = self.messages.get(key as usize) else {
                 continue;
             };
-            if message.queued || self.has_unacknowledged(message, left) {
+            if message.queued || message.missing > 0 {
                 *abandoned += 1;
                 self.abandon(key);
             }
@@ -89,21 +89,6 @@ impl Outstanding {
     /// When the next message that was begun ends its life.
     pub(crate) fn next_expiry(&self) -> Option<Instant> {
         self.expiries.first().map(|(at, _)| *at)
-    }
-
-    fn has_unacknowledged(&self, message: &Message, left: &mut usize) -> bool {
-        let mut seq = Some(message.last);
-        while let Some(at) = seq {
-            *left = left.saturating_sub(effort::RUN);
-            let Some(chunk) = self.get(at) else {
-                return false;
-            };
-            if chunk.fate != Fate::Acknowledged {
-                return true;
-            }
-            seq = self.before(at, chunk.back());
-        }
-        false
     }
 
     pub(super) fn before(&self, seq: Seq, back: u16) -> Option<Seq> {
@@ -188,17 +173,18 @@ impl Outstanding {
         Some(back)
     }
 
-    /// Whether the number is that of a whole message that has come beyond a gap and might have been given up: when what stands around
-    /// it is, the peer may be told to pass over it too. None is while it is not known what the peer has taken back.
+    /// Whether the number is of a message that has come whole beyond a gap: when what stands around it was given up, the peer may be told
+    /// to pass over it too. RFC 9260 §6.2 lets a peer take back what it has acknowledged so. Of one that has done so only what may be given
+    /// up is passed over, and nothing while it is not known what it has taken back.
     pub(crate) fn is_spared(&self, seq: Seq) -> bool {
         if self.taken_back.is_some() {
             return false;
         }
         let chunk = self.get(seq).filter(|it| it.fate == Fate::Acknowledged);
-        let both = Data::BEGIN | Data::END;
-        let whole = |it: &&Sent| it.flags & both == both;
-        let limit = chunk.filter(whole).and_then(|it| self.limit_of(it));
-        limit.is_some_and(|limit| limit != Limit::NONE)
+        chunk.filter(|it| self.is_whole(it)).is_some_and(|chunk| {
+            let limit = self.limit_of(chunk);
+            self.reneged == 0 || limit.is_some_and(|limit| limit != Limit::NONE)
+        })
     }
 
     /// Whether the peer shall skip this number, and what it means.

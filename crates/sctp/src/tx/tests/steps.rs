@@ -276,35 +276,6 @@ fn a_probe_passes_over_what_is_over() {
     assert_eq!(bench.stats.abandoned_unsent, 1000);
 }
 
-/// A message that is over and has come as a whole, but for what is before it, is looked through for that.
-#[test]
-fn what_has_come_is_looked_through_in_steps() {
-    let mut bench = Bench::new(1);
-    bench.sender.control = Control::new(CongestionControl::NewReno, 64 << 20, 64);
-    bench.sender.peer_window = 100 << 20;
-    bench.queue(1, 1000);
-    let options = SendOptions {
-        reliability: Reliability::Lifetime(MS * 20),
-        ..SendOptions::default()
-    };
-    for _ in 0..40 {
-        let payload = Bytes::from(vec![7; 250 * 1000]);
-        let message = options.queued(bench.now, 53, payload, true);
-        bench.sender.queue.push(1, message);
-    }
-    bench.packets();
-    let last = bench.sender.outstanding.len() as u16;
-    bench.sack(0, &[(2, last)]);
-    bench.sender.judge(bench.now, &mut bench.stats);
-    bench.finish();
-    bench.now += MS * 20;
-    let times = steps_of(&mut bench, |bench| {
-        bench.sender.give_up_expired(bench.now, &mut bench.stats);
-    });
-    assert!(times.len() > 2, "{}", times.len());
-    assert_eq!(bench.stats.abandoned_sent, 0);
-}
-
 /// A message whose life ends while all of it is under way is given up in steps, which need no other timer.
 #[test]
 fn a_long_message_that_is_over_is_given_up_in_steps() {
