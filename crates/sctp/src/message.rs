@@ -40,7 +40,8 @@ pub enum Reliability {
     Reliable,
     /// Each of its chunks is sent again at most this often; then the message is given up. `u16::MAX` is no limit.
     Retransmits(u16),
-    /// It is given up when it is older than this and not yet acknowledged.
+    /// It is given up when it is older than this and not yet acknowledged; one of several packets that could not leave in that time at the
+    /// present rate is given up when its turn comes.
     Lifetime(Duration),
 }
 

@@ -10,6 +10,12 @@ use oxirtc_sctp::{Config, CongestionControl, Reliability, SendOptions, packet};
 
 use support::{Sides, ms, pattern, perfect};
 
+const CONTROLS: [CongestionControl; 3] = [
+    CongestionControl::NewReno,
+    CongestionControl::Cubic,
+    CongestionControl::Bbr,
+];
+
 fn options(ordered: bool, reliability: Reliability) -> SendOptions {
     SendOptions {
         ordered,
@@ -250,12 +256,7 @@ fn a_late_owner_sends_nothing_that_is_over() {
 /// doubled timeout.
 #[test]
 fn short_lives_keep_to_the_window() {
-    let controls = [
-        CongestionControl::NewReno,
-        CongestionControl::Cubic,
-        CongestionControl::Bbr,
-    ];
-    for control in controls {
+    for control in CONTROLS {
         for reliability in [
             Reliability::Reliable,
             Reliability::Lifetime(ms(100)),
@@ -288,6 +289,40 @@ fn short_lives_keep_to_the_window() {
             pair.wire.set_up(false);
             let sent = [5000, 20_000].map(|time| offer(&mut pair, time));
             assert!(sent[1] < 60, "{control:?}, {reliability:?}: {sent:?}");
+        }
+    }
+}
+
+/// RFC 7496 §3.1: a message that would not have left when its life is over does not begin, as what left of it would be in vain and the
+/// next one would be as late. Where nothing is under way it does, or the window would stay as it is.
+#[test]
+fn what_cannot_leave_in_its_life_does_not_begin() {
+    // Five sixths of what is offered have room, and at that loss and round trip about a third.
+    let slow = |queue| Link::new(1).delay(ms(50)).rate(mbps(1)).queue(queue);
+    let lossy = Link::new(1).delay(ms(50)).loss(percent(5));
+    let paths = [
+        (slow(25_000), true, 170),
+        (slow(100_000), false, 170),
+        (lossy, false, 50),
+    ];
+    for control in CONTROLS {
+        for interleaving in [false, true] {
+            for (link, ordered, least) in paths.clone() {
+                let config = || {
+                    let config = Config::default().congestion_control(control);
+                    config.interleaving(interleaving)
+                };
+                let sides = [config(), config()];
+                let mut pair = support::interleaving_pair(1, link, sides).connected();
+                let how = options(ordered, Reliability::Lifetime(ms(400)));
+                let mut got = 0;
+                for _ in 0..250 {
+                    pair.say_with(0, 1, [1; 12_000], how);
+                    pair.run_for(ms(80));
+                    got += pair.read_all(1, 1).len();
+                }
+                assert!(got >= least, "{control:?}, {interleaving}: {got} of 250");
+            }
         }
     }
 }

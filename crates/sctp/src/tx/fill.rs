@@ -3,8 +3,12 @@
 use std::time::Instant;
 
 use super::{
-    Grant, Held, Room, Sender, control::Controller, flown::Kind, outstanding::Of, pacer::Until,
-    queue::Next,
+    Grant, Held, Room, Sender,
+    control::Controller,
+    flown::Kind,
+    outstanding::Of,
+    pacer::Until,
+    queue::{Next, Pace},
 };
 use crate::{Stats, packet::Data};
 
@@ -31,6 +35,7 @@ impl Sender {
         let flight = self.outstanding.flight_payload();
         let room = self.peer_window.saturating_sub(flight);
         self.queue.set_room(room, self.full_payload());
+        self.queue.set_pace(self.pace());
         let next = match lost {
             true => None,
             false => self.peek(now, stats),
@@ -104,6 +109,19 @@ impl Sender {
             Some(prr) => prr.window(),
             None => self.control.window(),
         }
+    }
+
+    /// How fast what waits leaves. While nothing is in flight that is not asked, as a window that is not used would never grow.
+    fn pace(&self) -> Option<Pace> {
+        let (window, pipe) = (self.window(), self.outstanding.pipe());
+        let round_trip = self.recovery.rtt.smoothed()?;
+        (pipe > 0).then(|| Pace {
+            window,
+            free: window.saturating_sub(pipe),
+            round_trip,
+            doubles: self.control.in_slow_start(),
+            rate: self.pacer.rate(),
+        })
     }
 
     /// Whether a new piece may go in a packet that may leave; its message has a number or may have one.

@@ -4,6 +4,7 @@ mod before;
 mod check;
 mod limit;
 mod outgoing;
+mod pace;
 mod restart;
 
 use std::{
@@ -13,10 +14,13 @@ use std::{
 
 use bytes::Bytes;
 
-pub(crate) use self::outgoing::{Limit, Queued};
 use self::{
     before::{Before, outgoing},
     outgoing::{Begun, Outgoing},
+};
+pub(crate) use self::{
+    outgoing::{Limit, Queued},
+    pace::Pace,
 };
 use super::scheduler::Scheduler;
 use crate::{StreamId, account::Account, effort, packet::Data, streams::StreamBits};
@@ -84,6 +88,7 @@ pub(crate) struct Queue {
     admitted: Option<StreamId>,
     /// What the peer has room for, and how much a piece has.
     room: (usize, usize),
+    pace: Option<Pace>,
     buffered: Account,
     held: Account,
     unacknowledged: Account,
@@ -136,21 +141,19 @@ impl Queue {
                 continue;
             };
             let begun = outgoing.begun.is_some();
-            let lives = begun || self.reliable || message.limit.expires.is_none_or(|at| at > now);
-            if lives {
-                let length = message.payload.len();
-                let next = Next {
-                    left: length,
-                    begun,
-                    has_number: begun
-                        || !message.ordered
-                        || self.interleaved
-                        || outgoing.numbered < MAX_NUMBERED,
-                    ends_stream: outgoing.resetting && outgoing.messages.len() == 1,
-                };
-                if begun || self.may_begin(length) {
-                    return Some(next);
-                }
+            let next = Next {
+                left: message.payload.len(),
+                begun,
+                has_number: begun
+                    || !message.ordered
+                    || self.interleaved
+                    || outgoing.numbered < MAX_NUMBERED,
+                ends_stream: outgoing.resetting && outgoing.messages.len() == 1,
+            };
+            let expires = message.limit.expires.filter(|_| !begun && !self.reliable);
+            let lives = expires.is_none_or(|at| self.leaves_by(at, next.left, now));
+            if lives && (begun || self.may_begin(next.left)) {
+                return Some(next);
             }
             if *left == 0 {
                 self.passing = true;
@@ -186,6 +189,11 @@ impl Queue {
         self.room = (peer, piece);
     }
 
+    /// How fast what waits leaves, if that is known.
+    pub(crate) fn set_pace(&mut self, pace: Option<Pace>) {
+        self.pace = pace;
+    }
+
     /// RFC 8260 leaves it open that a peer's buffer fills with parts of messages of which none can be completed. What
     /// is begun beside the largest stays within half of what the peer has room for.
     fn may_begin(&self, length: usize) -> bool {
@@ -199,6 +207,24 @@ impl Queue {
         let front = self.streams.get(largest).and_then(|it| it.messages.front());
         let left = front.map_or(0, |message| message.payload.len());
         self.begun_left.total().saturating_sub(left) + length <= peer / 2
+    }
+
+    /// Whether a message that begins now would have left by then, as far as that is known, and with a fifth to spare for what slows it
+    /// down. One that is a single piece has left at once.
+    fn leaves_by(&self, at: Instant, length: usize, now: Instant) -> bool {
+        let (_, piece) = self.room;
+        let life = at.saturating_duration_since(now);
+        if life.is_zero() || length <= piece {
+            return !life.is_zero();
+        }
+        let turns = if self.interleaved {
+            self.scheduler.active()
+        } else {
+            1
+        };
+        let length = length.saturating_mul(turns);
+        self.pace
+            .is_none_or(|pace| pace.takes(length) <= life * 4 / 5)
     }
 
     /// The stream that waits longest to begin has its turn again when it may, one after the other.

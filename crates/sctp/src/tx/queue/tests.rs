@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::*;
 
 fn message(length: usize) -> Queued {
@@ -242,6 +244,47 @@ fn nothing_is_given_up_where_the_peer_cannot_be_told() {
         if reliable {
             assert_eq!(queue.cut(100).unwrap().limit, Limit::NONE);
         }
+    }
+}
+
+/// A message of several pieces begins when it can leave in its life, with a fifth to spare, and beside others that take turns with it if its
+/// part of what leaves is enough. What is begun goes on.
+#[test]
+fn a_message_begins_if_its_life_is_long_enough() {
+    let now = oxirtc_netsim::epoch();
+    let pace = Pace {
+        window: 1000,
+        free: 0,
+        round_trip: Duration::from_millis(100),
+        doubles: false,
+        rate: None,
+    };
+    for (interleaved, life, begins) in [
+        (false, 374, false),
+        (false, 375, true),
+        (true, 749, false),
+        (true, 750, true),
+    ] {
+        let mut queue = Queue::default();
+        queue.set_interleaved(interleaved);
+        queue.set_room(100_000, 1000);
+        queue.set_pace(Some(pace));
+        let limit = Limit {
+            retransmissions: u16::MAX,
+            expires: Some(now + Duration::from_millis(life)),
+        };
+        let message = message(3000);
+        queue.push(1, Queued { limit, ..message });
+        queue.push(2, self::message(100));
+        let next = queue.peek(now, &mut 9999, &mut 0).unwrap();
+        assert_eq!(next.left == 3000, begins, "{interleaved}, {life}");
+        let mut pieces = 0;
+        while queue.peek(now, &mut 9999, &mut 0).is_some() {
+            let stream = queue.cut(1000).map(|cut| cut.stream);
+            pieces += u32::from(stream == Some(1));
+            queue.set_pace(Some(Pace { window: 1, ..pace }));
+        }
+        assert_eq!(pieces, if begins { 3 } else { 0 });
     }
 }
 
