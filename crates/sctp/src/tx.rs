@@ -1,6 +1,7 @@
 //! Sending: what waits, what is under way, and how fast.
 
 pub(crate) mod control;
+mod ends;
 mod fill;
 pub(crate) mod flown;
 mod found;
@@ -94,6 +95,7 @@ struct Settings {
     initial_packets: u32,
     timing: crate::config::Timing,
     max_packet: usize,
+    send_buffer: usize,
 }
 
 /// What sending needs to know while a packet is filled.
@@ -151,6 +153,7 @@ impl Sender {
             initial_packets: config.initial_window_packets,
             timing: config.timing.clone(),
             max_packet: config.max_packet,
+            send_buffer: config.send_buffer,
         };
         Self::with(settings, initial)
     }
@@ -278,6 +281,9 @@ impl Sender {
         self.go_on_dropping();
         stats.path_probe_losses += u64::from(self.pmtu.handle_timeout(now));
         self.give_up_expired(now, stats);
+        if self.recovery.pass.take_if(|at| *at <= now).is_some() {
+            self.recovery.ended = true;
+        }
         self.judge(now, stats);
         if !self.is_busy() && self.recovery.is_probe_due(now) {
             self.send_probe(now, stats);

@@ -71,7 +71,8 @@ impl Game {
             ordered,
             reliability: match reliable {
                 true => Reliability::Reliable,
-                false => Reliability::Retransmits(0),
+                false if ordered => Reliability::Retransmits(0),
+                false => Reliability::Lifetime(ms(30)),
             },
         };
         let length = match self.dice(12) {

@@ -127,7 +127,7 @@ impl Sender {
     /// Whether a new piece may go in a packet that may leave; its message has a number or may have one.
     fn hold_new(&self, size: usize, has_number: bool) -> Held {
         let flight = self.outstanding.flight_bytes();
-        if self.outstanding.is_full() || !has_number {
+        if self.outstanding.is_full(self.settings.send_buffer) || !has_number {
             return Held::Numbers;
         }
         if self.grant == Some(Grant::Window) {

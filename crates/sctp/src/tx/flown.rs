@@ -38,6 +38,13 @@ pub(crate) struct Run {
     pub(crate) count: u16,
 }
 
+impl Run {
+    /// Their numbers.
+    pub(crate) fn seqs(self) -> impl Iterator<Item = Seq> {
+        (0..self.count).map(move |offset| self.first.plus(offset.into()))
+    }
+}
+
 /// The packets of which something is in flight, and their chunks in the order of sending.
 #[derive(Debug)]
 pub(crate) struct Packets {
@@ -113,6 +120,11 @@ impl Packets {
     /// Whether something is in flight, and all of it went out in such packets.
     pub(crate) fn all_long(&self) -> bool {
         self.live > 0 && self.long == self.live
+    }
+
+    /// Whether one packet alone has something in flight.
+    pub(crate) fn is_single(&self) -> bool {
+        self.live == 1
     }
 
     /// So many chunks go into the packet that was opened last.

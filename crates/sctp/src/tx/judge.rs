@@ -3,7 +3,7 @@
 //! SACKs are noted as they come and judged together, before the next packet is built: so a batch of SACKs, or one SACK
 //! for a batch of packets, is one verdict.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::{
     Grant, Sender,
@@ -24,12 +24,13 @@ impl Sender {
         if let Some(verdict) = self.verdict.take() {
             return self.go_on_judging(now, *verdict, stats);
         }
-        let waited = self.recovery.reorder.is_some_and(|at| at <= now);
+        let waited = self.recovery.reorder.is_some_and(|at| at <= now) || self.recovery.ended;
         if !waited && self.batch.flight.is_none() {
             return;
         }
         self.measure_packet();
         let batch = std::mem::take(&mut self.batch);
+        stats.abandoned_sent += batch.abandoned;
         let flight = batch.flight.unwrap_or(self.outstanding.pipe());
         let next = self.outstanding.packets.next();
         let recovery = &mut self.recovery;
@@ -82,6 +83,10 @@ impl Sender {
             self.end_episode();
         }
         self.arm_probe(now, batch.any);
+        if std::mem::take(&mut self.recovery.ended) {
+            // What still stands first goes again with what left beside it.
+            self.recovery.pass = None;
+        }
         self.set_pace(now);
     }
 
@@ -90,37 +95,41 @@ impl Sender {
         let flight = self.outstanding.flight_bytes();
         let mut left = self.left;
         self.recovery.reorder = None;
+        let horizon = self.horizon.filter(|_| !self.recovery.ended);
         let ready = self.outstanding.go_on_leaving(&mut self.queue, &mut left)
             && self.outstanding.packets.forget_done(&mut left)
-            && (self.outstanding.packets).take_back(self.horizon, &mut left);
+            && (self.outstanding.packets).take_back(horizon, &mut left);
         let mut seen = false;
         while ready && !self.outstanding.is_anything_leaving() {
             let Some((packet, at)) = self.outstanding.oldest_packet(&mut left) else {
                 seen = self.outstanding.packets.first_run().is_none();
                 break;
             };
+            let passed = self.recovery.ended && !self.outstanding.may_first_go_again(now);
             let rack = &self.recovery.rack;
-            if packet >= rack.newest() {
+            if packet >= rack.newest() && !passed {
                 seen = true;
                 break;
             }
             let in_episode = self.recovery.episode.is_some() || found.packets > 0;
             let window = rack.window(packet, in_episode, &self.recovery.rtt);
             let due = at + rack.round_trip() + window;
-            if due > now {
+            if due > now && !passed {
                 self.recovery.reorder = Some(due);
                 seen = true;
                 break;
             }
             // RFC 9260 §3.3.4: blocks go in order, and what finds no room in the SACK may have come all the same.
-            if self.outstanding.put_aside(self.horizon, &mut left) {
+            if self.outstanding.put_aside(horizon, &mut left) {
                 continue;
             }
             let record = self.outstanding.packets.get(packet);
             let long = record.is_some_and(|record| record.long);
+            // A single packet may have come, and the peer waits for a second one.
+            let blame = !passed || packet < rack.newest() || !self.outstanding.packets.is_single();
             let (queue, abandoned) = (&mut self.queue, &mut stats.abandoned_sent);
             let lost = (self.outstanding).lose_oldest(now, queue, abandoned, &mut left);
-            if lost > 0 {
+            if lost > 0 && blame {
                 self.recovery.lost(packet, lost);
                 found.packets += u32::from(packet != found.newest);
                 found.newest = packet;
@@ -245,65 +254,6 @@ impl Sender {
         true
     }
 
-    /// RFC 8985 §7.2: armed when data leaves or is acknowledged.
-    pub(crate) fn arm_probe(&mut self, now: Instant, fresh: bool) {
-        let recovery = &mut self.recovery;
-        if self.outstanding.flight_bytes() == 0 || recovery.timeouts > 0 {
-            recovery.probe = None;
-            return;
-        }
-        if !fresh && recovery.probe.is_some() {
-            return;
-        }
-        let Some(smoothed) = recovery.rtt.smoothed() else {
-            return;
-        };
-        let mut wait = (smoothed * 2).max(MIN_PROBE);
-        if self.outstanding.flight_bytes() <= self.pmtu.size() && !self.immediate {
-            // The peer may wait for a second packet.
-            wait += DELAYED_ACK;
-        }
-        let at = now + wait * (1 << recovery.probes.min(MAX_PROBES));
-        // What may come after the first two lies before T3-rtx or is not worth it.
-        let worth = recovery.probes < REARMING
-            || (recovery.probes < MAX_PROBES && recovery.t3.is_some_and(|t3| at < t3));
-        recovery.probe = worth.then_some(at);
-    }
-
-    /// RFC 8985 §7.3: sends one packet whatever the window says, so that the peer says what it has.
-    pub(crate) fn send_probe(&mut self, now: Instant, stats: &mut Stats) {
-        let waits = self.peek(now, stats);
-        if self.queue.is_passing() {
-            // It is still due when that is over.
-            return;
-        }
-        self.recovery.probes += 1;
-        if self.recovery.probes <= REARMING {
-            self.recovery.t3 = Some(now + self.recovery.rtt.timeout());
-        }
-        self.recovery.probe = None;
-        stats.probes += 1;
-        let fresh = waits.is_some_and(|next| {
-            let size = next.left.min(self.full_payload());
-            let numbered = next.has_number && !self.outstanding.is_full();
-            numbered && self.outstanding.flight_payload() + size <= self.peer_window
-        });
-        if self.outstanding.peek_lost().is_none() && !fresh {
-            self.outstanding.lose_newest(now);
-            let (queue, abandoned) = (&mut self.queue, &mut stats.abandoned_sent);
-            // Not of the packet before it, which may have come.
-            let none = self.outstanding.peek_lost().is_none();
-            if none && self.outstanding.give_up_newest(now, queue, abandoned) {
-                self.update_skip(now);
-            }
-        }
-        // Where the FORWARD TSN asks, no data has to.
-        if fresh || self.outstanding.peek_lost().is_some() {
-            self.grant = Some(Grant::Probe);
-        }
-        self.arm_probe(now, true);
-    }
-
     /// RFC 9260 §6.3.3: T3-rtx has expired.
     pub(crate) fn handle_t3(&mut self, now: Instant, stats: &mut Stats) {
         (self.recovery.t3, self.recovery.probe, self.grant) = (None, None, None);
@@ -390,14 +340,6 @@ impl Sender {
         seen
     }
 
-    /// RFC 8985 §7.3: what was on its way may be lost all at once, and nothing that follows would tell. A probe does.
-    pub(crate) fn ask_at_once(&mut self, now: Instant) {
-        if self.recovery.t3.is_some() && self.outstanding.flight_bytes() > 0 {
-            self.recovery.probes = 0;
-            self.recovery.probe = Some(now);
-        }
-    }
-
     /// The path is there again after an outage: no doubled timeout is waited for.
     pub(crate) fn revive(&mut self, now: Instant) {
         self.recovery.rtt.forgive();
@@ -409,11 +351,3 @@ impl Sender {
         }
     }
 }
-
-/// How many probes there are at most; the first of them start T3-rtx anew.
-const MAX_PROBES: u8 = 8;
-const REARMING: u8 = 2;
-/// RFC 8985 §7.2 leaves the least wait to the clock.
-const MIN_PROBE: Duration = Duration::from_millis(10);
-/// How long a peer may keep an acknowledgement (RFC 9260 §6.2).
-const DELAYED_ACK: Duration = Duration::from_millis(200);

@@ -13,7 +13,7 @@ use std::{
 use bytes::Bytes;
 
 use super::{
-    flown::{Kind, PacketNo, Packets},
+    flown::{Kind, PacketNo, Packets, Run},
     queue::{Cut, Limit, Queue},
 };
 use crate::{
@@ -107,9 +107,13 @@ pub(crate) struct Outstanding {
     pub(crate) packets: Packets,
     /// What is acknowledged beyond the cumulative TSN: first and last of each range, never touching.
     gaps: BTreeMap<Seq, Seq>,
+    /// Payload of that.
+    beyond: Account,
     /// How often the peer has taken that back, and how far that has been done, as it is done in steps.
     reneged: u8,
     taken_back: Option<Seq>,
+    /// Of what a probe sends again: the packet in which it had left, and when.
+    asked: Option<(PacketNo, Instant)>,
     flight: Flight,
     /// Chunks are I-DATA (RFC 8260).
     interleaved: bool,
@@ -151,8 +155,10 @@ impl Outstanding {
             chunks: blocks::Queue::new(),
             packets: Packets::new(),
             gaps: BTreeMap::new(),
+            beyond: Account::default(),
             reneged: 0,
             taken_back: None,
+            asked: None,
             flight: Flight::default(),
             interleaved: false,
             lost: BTreeSet::new(),
@@ -194,9 +200,10 @@ impl Outstanding {
         self.flight.payload.total()
     }
 
-    /// RFC 9260 §3.3.4: a gap ack block counts in 16 bits from the cumulative TSN.
-    pub(crate) fn is_full(&self) -> bool {
-        self.chunks.len() >= usize::from(u16::MAX)
+    /// RFC 9260 §3.3.4: a gap ack block counts in 16 bits from the cumulative TSN. And what has come beyond a gap is kept, as the peer may
+    /// take it back: no more than `most` bytes of it.
+    pub(crate) fn is_full(&self, most: usize) -> bool {
+        self.chunks.len() >= usize::from(u16::MAX) || self.beyond.total() >= most
     }
 
     /// How often the peer has taken back what it had acknowledged.
@@ -431,8 +438,7 @@ impl Outstanding {
         let kind = self.packets.get(run.packet).map(|record| record.kind);
         let blame = kind != Some(Kind::Window);
         let mut count = 0;
-        for offset in 0..run.count {
-            let seq = run.first.plus(offset.into());
+        for seq in run.seqs() {
             if self.is_live(run.packet, seq) {
                 count += u32::from(blame);
                 *left = left.saturating_sub(effort::LOST);
@@ -443,43 +449,52 @@ impl Outstanding {
         count
     }
 
-    /// What is in flight of the newest packet.
-    fn newest(&mut self) -> Vec<Seq> {
+    /// Takes what is in flight of the newest packet as lost, to be sent again as far as its limits allow; nobody is to
+    /// blame for that. False if nothing of it may go again.
+    pub(crate) fn lose_newest(&mut self, now: Instant) -> bool {
         self.packets.take_back(None, &mut { usize::MAX });
         let Some((packet, runs)) = self.packets.newest() else {
-            return Vec::new();
+            return false;
         };
-        let seqs = runs.flat_map(|run| (0..run.count).map(move |it| run.first.plus(it.into())));
-        seqs.filter(|seq| self.is_live(packet, *seq)).collect()
+        let runs = Vec::from_iter(runs);
+        self.lose_to_ask(now, packet, &runs)
     }
 
-    /// Takes what is in flight of the newest packet as lost, to be sent again as far as its limits allow; nobody is to
-    /// blame for that.
-    pub(crate) fn lose_newest(&mut self, now: Instant) {
-        for seq in self.newest() {
-            if self.may_go_again(now, seq) {
-                self.lose(seq, false);
-            }
-        }
+    /// The same of what left first.
+    pub(crate) fn lose_first(&mut self, now: Instant, left: &mut usize) -> bool {
+        let Some((packet, _)) = self.oldest_packet(left) else {
+            return false;
+        };
+        let run = self.packets.first_run();
+        self.lose_to_ask(now, packet, run.as_slice())
     }
 
-    /// Gives up what is in flight of the newest packet and may not be sent again: true if there was any. A peer that passes over it says as
-    /// much as one that had it again.
-    pub(crate) fn give_up_newest(
-        &mut self,
-        now: Instant,
-        queue: &mut Queue,
-        abandoned: &mut u64,
-    ) -> bool {
+    fn lose_to_ask(&mut self, now: Instant, packet: PacketNo, runs: &[Run]) -> bool {
+        self.asked = self.packets.get(packet).map(|record| (packet, record.at));
+        let seqs = runs.iter().flat_map(|run| run.seqs());
         let mut any = false;
-        for seq in self.newest() {
-            if !self.may_go_again(now, seq) {
+        for seq in seqs {
+            if self.is_live(packet, seq) && self.may_go_again(now, seq) {
                 any = true;
                 self.lose(seq, false);
-                self.limit(seq, now, queue, abandoned, &mut { usize::MAX });
             }
         }
         any
+    }
+
+    /// Whether anything of the chunks that `oldest_packet` showed may be sent again.
+    pub(crate) fn may_first_go_again(&self, now: Instant) -> bool {
+        let run = self.packets.first_run();
+        run.is_some_and(|run| {
+            run.seqs()
+                .any(|seq| self.is_live(run.packet, seq) && self.may_go_again(now, seq))
+        })
+    }
+
+    /// Whether the first chunk is in flight and its message was given up.
+    pub(crate) fn is_first_over(&self) -> bool {
+        let first = self.chunks.front();
+        first.is_some_and(|it| it.fate == Fate::InFlight && self.is_given_up(it))
     }
 
     /// Whether the limit of the chunk's message allows it.
@@ -512,8 +527,7 @@ impl Outstanding {
                 return;
             };
             self.packets.drop_first_run();
-            for offset in 0..run.count {
-                let seq = run.first.plus(offset.into());
+            for seq in run.seqs() {
                 if self.is_live(packet, seq) {
                     self.lose(seq, false);
                     self.limit(seq, now, queue, abandoned, left);

@@ -25,6 +25,10 @@ pub(crate) struct Recovery {
     /// When to send a probe, and how many went since something was acknowledged.
     pub(crate) probe: Option<Instant>,
     pub(crate) probes: u8,
+    /// When what is over and stands first is passed over, though nothing tells that it is lost.
+    pub(crate) pass: Option<Instant>,
+    /// Nothing that was sent later tells of what is in flight: what may not go again is as good as lost.
+    pub(crate) ended: bool,
     /// T3-rtx (RFC 9260 §6.3).
     pub(crate) t3: Option<Instant>,
     /// How often T3-rtx expired since something was acknowledged.
@@ -52,6 +56,8 @@ impl Recovery {
             reorder: None,
             probe: None,
             probes: 0,
+            pass: None,
+            ended: false,
             t3: None,
             timeouts: 0,
         }
@@ -110,7 +116,7 @@ impl Recovery {
     /// The next of its timers.
     pub(crate) fn next(&self) -> Option<Instant> {
         let probe = self.probe_at();
-        let timers = [self.reorder, probe, self.t3];
+        let timers = [self.reorder, probe, self.pass, self.t3];
         timers.into_iter().flatten().min()
     }
 

@@ -107,6 +107,7 @@ impl Sender {
             .abandon_expired(now, queue, abandoned, left)
         {
             self.update_skip(now);
+            self.arm_pass(now);
         } else {
             (self.since, self.expiring) = (Some(now), true);
         }

@@ -48,6 +48,8 @@ pub(crate) struct Batch {
     pub(crate) strikes: [PacketNo; 3],
     /// What was in flight before the first of them.
     pub(crate) flight: Option<usize>,
+    /// Messages that the peer has taken back and that may not go again.
+    pub(crate) abandoned: u64,
 }
 
 /// What judging a newly acknowledged chunk needs to know.
@@ -89,7 +91,7 @@ impl Outstanding {
     ) -> bool {
         // The distance is that from a cumulative TSN that was there when it came, or has moved towards its own since.
         let cumulative = self.cumulative().near(sack.cumulative);
-        if !self.go_on_taking_back(&mut known.left) {
+        if !self.go_on_taking_back(known, queue, batch) {
             return false;
         }
         while self.base <= cumulative && !self.chunks.is_empty() {
@@ -115,7 +117,7 @@ impl Outstanding {
             .is_some_and(|it| it.fate == Fate::Acknowledged)
         {
             self.take_back();
-            if !self.go_on_taking_back(&mut known.left) {
+            if !self.go_on_taking_back(known, queue, batch) {
                 return false;
             }
         }
@@ -146,6 +148,8 @@ impl Outstanding {
         let Some(chunk) = self.chunks.pop_front() else {
             return;
         };
+        // All that is passed has been acknowledged.
+        self.beyond.take(chunk.payload.len());
         self.base = self.base.next();
         let key = match chunk.of {
             Of::Alone { stream, .. } => {
@@ -241,11 +245,13 @@ impl Outstanding {
         if !released && let Some(stream) = self.stream(of) {
             queue.released(stream, length, end);
         }
-        if was != Fate::Acknowledged
-            && let Of::Message { key, .. } = of
-            && let Some(message) = self.messages.get_mut(key as usize)
-        {
-            message.missing -= 1;
+        if was != Fate::Acknowledged {
+            self.beyond.add(length);
+            if let Of::Message { key, .. } = of
+                && let Some(message) = self.messages.get_mut(key as usize)
+            {
+                message.missing -= 1;
+            }
         }
         let size = self.size(length);
         let weight = effort::CHUNK + if end { effort::MESSAGE } else { 0 };
@@ -301,6 +307,12 @@ impl Outstanding {
         // RFC 8985 §6.2 step 2: so soon, it was the first copy.
         if tries > 1 && age < known.min_rtt {
             self.prove(seq, batch);
+            if let Some((first, at)) = self.asked.filter(|_| record.kind == Kind::Probe)
+                && batch.newest.is_none_or(|(newest, ..)| first > newest)
+            {
+                let age = known.now.saturating_duration_since(at);
+                batch.newest = Some((first, at, age));
+            }
             return;
         }
         if tries > 1 && record.kind == Kind::Probe && !known.duplicate {
@@ -384,10 +396,16 @@ impl Outstanding {
     }
 
     /// False if that was more than there is left.
-    fn go_on_taking_back(&mut self, left: &mut usize) -> bool {
+    fn go_on_taking_back(
+        &mut self,
+        known: &mut Known,
+        queue: &mut Queue,
+        batch: &mut Batch,
+    ) -> bool {
         let Some(from) = self.taken_back else {
             return true;
         };
+        let left = &mut known.left;
         while !self.gaps.is_empty() {
             if *left == 0 {
                 return false;
@@ -397,35 +415,30 @@ impl Outstanding {
         }
         let first = usize::try_from(from.since(self.base)).unwrap_or(0);
         for index in first..self.chunks.len() {
-            let Some(chunk) = self.chunks.get_mut(index) else {
-                break;
-            };
             let seq = self.base.plus(index as u64);
             if *left == 0 {
                 self.taken_back = Some(seq);
                 return false;
             }
             *left = left.saturating_sub(effort::CHUNK);
-            if chunk.fate == Fate::Acknowledged {
-                let given_up = match chunk.of {
-                    Of::Message { key, .. } => {
-                        let message = self.messages.get_mut(key as usize);
-                        message.is_some_and(|message| {
-                            message.missing += 1;
-                            message.abandoned
-                        })
-                    }
-                    Of::Alone { .. } => chunk.payload.is_empty(),
-                };
-                if given_up {
-                    chunk.fate = Fate::Abandoned;
-                } else {
-                    chunk.fate = Fate::Lost;
-                    chunk.blamed = false;
-                    *left = left.saturating_sub(effort::LOST);
-                    self.lost.insert(seq);
-                }
+            let Some(chunk) = self.get_mut(seq) else {
+                break;
+            };
+            if chunk.fate != Fate::Acknowledged {
+                continue;
             }
+            chunk.fate = Fate::Lost;
+            chunk.blamed = false;
+            let (of, length) = (chunk.of, chunk.payload.len());
+            self.beyond.take(length);
+            if let Of::Message { key, .. } = of
+                && let Some(message) = self.messages.get_mut(key as usize)
+            {
+                message.missing += 1;
+            }
+            *left = left.saturating_sub(effort::LOST);
+            self.lost.insert(seq);
+            self.limit(seq, known.now, queue, &mut batch.abandoned, left);
         }
         self.taken_back = None;
         true

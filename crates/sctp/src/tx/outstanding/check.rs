@@ -21,7 +21,7 @@ impl Outstanding {
     /// When one is wrong.
     pub(crate) fn check(&self) {
         let mut flight = Flight::default();
-        let (mut live, mut lost, mut acknowledged) = (0, 0, 0);
+        let (mut live, mut lost, mut acknowledged, mut beyond) = (0, 0, 0, 0);
         let mut missing = BTreeMap::new();
         for (seq, chunk) in (self.base.0..).map(Seq).zip(self.chunks.iter()) {
             match chunk.fate {
@@ -42,6 +42,7 @@ impl Outstanding {
                 }
                 Fate::Acknowledged => {
                     acknowledged += 1;
+                    beyond += chunk.payload.len();
                     let range = self.gaps.range(..=seq).next_back();
                     assert!(
                         range.is_some_and(|(_, last)| *last >= seq),
@@ -74,5 +75,6 @@ impl Outstanding {
             previous = Some(*last);
         }
         assert_eq!(covered, acknowledged, "ranges");
+        assert_eq!(self.beyond.total(), beyond, "what is kept");
     }
 }

@@ -162,10 +162,14 @@ impl Outstanding {
         if was != Fate::InFlight {
             chunk.payload = Bytes::new();
         }
-        if was == Fate::Lost {
-            chunk.fate = Fate::Abandoned;
-            *left = left.saturating_sub(effort::LOST);
-            self.lost.remove(&seq);
+        match was {
+            Fate::Lost => {
+                chunk.fate = Fate::Abandoned;
+                *left = left.saturating_sub(effort::LOST);
+                self.lost.remove(&seq);
+            }
+            Fate::Acknowledged => self.beyond.take(length),
+            Fate::InFlight | Fate::Abandoned => {}
         }
         if !released {
             queue.released(stream, length, end);

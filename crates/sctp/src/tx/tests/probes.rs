@@ -201,3 +201,102 @@ fn a_probe_gives_up_nothing_before_it() {
     assert_eq!(bench.stats.abandoned_sent, 0);
     assert_eq!(bench.packets(), [[3]]);
 }
+
+impl Bench {
+    /// So many messages that fill a packet each and may not go again.
+    fn queue_once(&mut self, count: usize, reliability: crate::Reliability) {
+        let options = SendOptions {
+            reliability,
+            ..SendOptions::default()
+        };
+        for _ in 0..count {
+            let message = options.queued(self.now, 53, Bytes::from(vec![4; 1084]), true);
+            self.sender.queue.push(1, message);
+        }
+    }
+}
+
+/// Nothing asks where what left last may not go again: what left first does then.
+#[test]
+fn what_stands_before_an_unreliable_end_is_asked_for() {
+    let mut bench = Bench::new(1);
+    bench.measured(MS * 50);
+    bench.queue(1, 1084);
+    bench.queue_once(1, crate::Reliability::Retransmits(0));
+    assert_eq!(bench.packets(), [[2], [3]]);
+    bench.now = bench.sender.recovery.probe.unwrap();
+    bench.sender.handle_timeout(bench.now, &mut bench.stats);
+    assert_eq!(bench.packets(), [[2]]);
+    assert_eq!(bench.stats.abandoned_sent, 0);
+}
+
+/// RFC 9260 §7.2: an end that is passed over was lost, unless it is one packet: that may have come, and its acknowledgement waits.
+#[test]
+fn an_end_that_is_passed_over_was_lost() {
+    for reliability in [
+        crate::Reliability::Retransmits(0),
+        crate::Reliability::Lifetime(MS * 40),
+    ] {
+        for (count, reductions) in [(1, 0), (5, 1)] {
+            let mut bench = Bench::new(1);
+            bench.measured(MS * 50);
+            bench.queue_once(count, reliability);
+            assert_eq!(bench.packets().len(), count);
+            for _ in 0..2 {
+                bench.now = bench.sender.poll_timeout().unwrap();
+                bench.sender.handle_timeout(bench.now, &mut bench.stats);
+                bench.packets();
+            }
+            let stats = bench.stats;
+            assert_eq!(stats.abandoned_sent, count as u64, "{reliability:?}");
+            assert_eq!(stats.fast_recoveries, reductions, "{reliability:?}");
+            assert!(bench.sender.skip.due && stats.retransmission_timeouts == 0);
+        }
+    }
+}
+
+/// RFC 8985 §6.2: what comes back sooner than a round trip after a probe is its first copy, and what left before that and has not come is
+/// lost.
+#[test]
+fn a_first_copy_shows_what_is_lost_before_it() {
+    let mut bench = Bench::new(1);
+    bench.measured(MS * 50);
+    bench.queue(2, 1084);
+    bench.packets();
+    bench.now = bench.sender.recovery.probe.unwrap();
+    bench.sender.handle_timeout(bench.now, &mut bench.stats);
+    assert_eq!(bench.packets(), [[3]]);
+    bench.now += MS * 5;
+    bench.sack(1, &[(2, 2)]);
+    assert!(bench.packets().is_empty());
+    let due = bench.sender.poll_timeout().unwrap();
+    assert!(due - bench.now < MS * 50, "{:?}", due - bench.now);
+    bench.now = due;
+    bench.sender.handle_timeout(bench.now, &mut bench.stats);
+    assert_eq!(bench.packets(), [[2]]);
+    assert_eq!(bench.stats.retransmission_timeouts, 0);
+}
+
+/// What is over stands in one packet with what goes again: with that, and not before.
+#[test]
+fn an_end_that_goes_again_in_part_is_asked_for_once() {
+    let mut bench = Bench::new(1);
+    bench.measured(MS * 50);
+    let options = SendOptions {
+        reliability: crate::Reliability::Lifetime(MS * 30),
+        ..SendOptions::default()
+    };
+    let message = options.queued(bench.now, 53, Bytes::from_static(&[4; 100]), true);
+    bench.sender.queue.push(1, message);
+    bench.queue(1, 100);
+    assert_eq!(bench.packets(), [[2, 3]]);
+    let mut wakes = 0;
+    while bench.stats.probes == 0 {
+        wakes += 1;
+        bench.now = bench.sender.poll_timeout().unwrap();
+        bench.sender.handle_timeout(bench.now, &mut bench.stats);
+        bench.finish();
+    }
+    assert_eq!(wakes, 3, "its life, a round trip, and the probe");
+    assert_eq!(bench.packets(), [[3]]);
+}

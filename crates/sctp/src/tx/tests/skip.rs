@@ -9,8 +9,13 @@ type Skipped = Option<(u32, Vec<(StreamId, u16)>)>;
 impl Bench {
     /// A message that may be sent once leaves.
     fn once(&mut self, stream: StreamId) {
+        self.limited(stream, 0);
+    }
+
+    /// One that may go again so often.
+    fn limited(&mut self, stream: StreamId, retransmissions: u16) {
         let options = SendOptions {
-            reliability: Reliability::Retransmits(0),
+            reliability: Reliability::Retransmits(retransmissions),
             ..SendOptions::default()
         };
         let message = options.queued(self.now, 53, Bytes::from_static(b"x"), true);
@@ -211,7 +216,7 @@ fn a_peer_that_takes_back_passes_over_nothing_that_must_come() {
 fn what_the_peer_has_taken_back_is_not_passed_over() {
     let mut bench = Bench::new(1);
     bench.once(1);
-    bench.once(1);
+    bench.limited(1, 7);
     bench.sack(0, &[(2, 2)]);
     bench.lose();
     assert_eq!(bench.skipped(), Some((1, vec![(1, 0)])));
@@ -223,13 +228,32 @@ fn what_the_peer_has_taken_back_is_not_passed_over() {
     assert_eq!(bench.skipped(), None, "it waits for what comes before it");
 }
 
+/// RFC 7496 §3.2: what may not go again does not, though the peer takes back what it had of it, and is passed over then.
+#[test]
+fn what_the_peer_has_taken_back_keeps_its_limit() {
+    for step in [effort::STEP, 1] {
+        let mut bench = Bench::new(1);
+        bench.step = step;
+        bench.queue(1, 1);
+        assert_eq!(bench.packets().len(), 1);
+        for retransmissions in [0, 1] {
+            bench.limited(2, retransmissions);
+        }
+        bench.sack(0, &[(2, 3)]);
+        bench.sack(1, &[]);
+        assert_eq!(bench.packets(), [[3]], "a step is {step}");
+        assert_eq!(bench.stats.abandoned_sent, 1);
+        assert_eq!(bench.skipped(), Some((2, vec![(2, 0)])));
+    }
+}
+
 /// Nor is it where the peer has been told to, and has not followed by then: another stream's messages would wait for it for ever.
 #[test]
 fn what_the_peer_has_taken_back_is_not_passed_over_any_more() {
     for step in [effort::STEP, 1] {
         let mut bench = Bench::new(1);
-        for stream in [1, 1, 2, 1] {
-            bench.once(stream);
+        for (stream, retransmissions) in [(1, 0), (1, 7), (2, 7), (1, 0)] {
+            bench.limited(stream, retransmissions);
         }
         bench.sack(0, &[(2, 3)]);
         bench.lose();

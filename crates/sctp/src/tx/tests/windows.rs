@@ -264,3 +264,22 @@ fn a_window_wider_than_the_peers_is_paced_as_the_peers() {
     let rate = bench.sender.pacing_rate();
     assert!(rate.is_none_or(|it| it > 25_000_000), "{rate:?}");
 }
+
+/// What has come beyond a gap is kept, as the peer may take it back: so a peer that acknowledges all but one chunk is sent no more than
+/// what the sender has set aside for that, until the one has come.
+#[test]
+fn what_has_come_beyond_a_gap_is_kept_within_a_bound() {
+    let mut bench = Bench::of(&Config::default().send_buffer(50_000), 1);
+    bench.measured(MS * 50);
+    bench.queue(100, 1084);
+    let mut last = 1;
+    while let Some(tsn) = bench.packets().concat().last().copied() {
+        last = last.max(tsn);
+        bench.now += MS * 50;
+        bench.sack(1, &[(2, (last - 1) as u16)]);
+    }
+    let beyond = 1084 * (last as usize - 2);
+    assert!((50_000..80_000).contains(&beyond), "{beyond}");
+    bench.sack(last, &[]);
+    assert_eq!(bench.packets().concat().first(), Some(&(last + 1)));
+}
