@@ -57,7 +57,8 @@ impl Tshark {
         let mut said = BufReader::new(said).lines();
         let looks = async {
             while let Some(line) = said.next_line().await? {
-                if line.contains("Capturing on") {
+                // It says what it will capture on before it does, and this when it has begun.
+                if line.contains("Capture started") {
                     return Ok(());
                 }
             }
