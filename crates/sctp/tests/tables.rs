@@ -253,27 +253,27 @@ fn batching_changes_little() {
     }
 }
 
-/// Two transfers over one bottleneck share it: the same controller within 30 %; CUBIC beside NewReno too where its window
-/// is Reno's, and beyond that the ratio is printed. Of several that begin together or one after the other, as each goes its own way.
+/// Two transfers over one bottleneck share it: the same controller within 30 %, however much the path carries; CUBIC beside NewReno too
+/// where its window is Reno's, and beyond that the ratio is printed. Of several that begin one after the other, as each goes its own way.
 #[test]
 fn two_share_a_bottleneck() {
     let pairs = [
         (Cubic, Cubic, 10),
         (NewReno, NewReno, 10),
         (Cubic, NewReno, 10),
-        (Cubic, NewReno, 100),
-        (Bbr, Bbr, 10),
-        (Bbr, NewReno, 10),
         (Bbr, Bbr, 20),
+        (Cubic, NewReno, 100),
+        (Bbr, NewReno, 10),
+        (Bbr, Bbr, 10),
         (Bbr, Bbr, 50),
         (Bbr, Bbr, 100),
     ];
-    for (one, other, rate) in pairs.into_iter().take(if whole() { 9 } else { 3 }) {
+    for (one, other, rate) in pairs.into_iter().take(if whole() { 9 } else { 4 }) {
         let path = Path::new().round_trip(ms(50)).rate(rate).queue(4).batch(8);
-        let runs = (0..if whole() { 8 } else { 2 }).map(|run| {
+        let runs = (0..if whole() { 8 } else { 4 }).map(|run| {
             let mut both = Shared::new(path, [one, other], ms(1000 + 310 * run));
             both.run(secs(if whole() { 60 } else { 20 }));
-            both.measure(secs(if whole() { 120 } else { 40 }))
+            both.measure(secs(if whole() { 120 } else { 20 }))
         });
         let runs = Vec::from_iter(runs);
         let [first, second] = [0, 1].map(|flow| {
@@ -286,7 +286,7 @@ fn two_share_a_bottleneck() {
             first / second,
             Vec::from_iter(runs.iter().map(|[first, second]| first / second))
         );
-        if one == Bbr || rate > 10 {
+        if one != other && (one == Bbr || rate > 10) {
             continue; // what they leave to others there is printed
         }
         assert!(

@@ -353,6 +353,9 @@ fn name_fewer_blocks(packet: &mut Vec<u8>, most: usize) {
     *packet = fewer;
 }
 
+/// In that time two associations are set up.
+const SET_UP: Duration = Duration::from_secs(2);
+
 /// Two transfers whose data goes over one link.
 pub(crate) struct Shared {
     now: Instant,
@@ -384,7 +387,7 @@ impl Shared {
         Self {
             now,
             pairs: [pair(0), pair(1)],
-            begins: [now, now + later],
+            begins: [now + SET_UP, now + SET_UP + later],
             there,
             back: [back.clone(), back],
             got: [0; 2],
@@ -399,8 +402,10 @@ impl Shared {
             .flatten()
             .filter_map(Association::poll_timeout);
         let links = [&self.there, &self.back[0], &self.back[1]];
+        let begins = self.begins.into_iter().filter(|at| *at > self.now);
         let next = timers
             .chain(links.iter().filter_map(|link| link.poll_timeout()))
+            .chain(begins)
             .min();
         self.now = self.now.max(next.unwrap_or(self.now));
         while let Some(mut packet) = self.there.receive(self.now) {
@@ -411,9 +416,14 @@ impl Shared {
         }
         for (index, pair) in self.pairs.iter_mut().enumerate() {
             let [from, to] = pair;
+            // A sender is asked when something of its own happens, as by its owner. Asked at all that happens, both would send at the
+            // same instants, and the one that is asked first would take what place a full queue has.
+            let mut woken = from.total_unacknowledged() == 0;
             while let Some(packet) = self.back[index].receive(self.now) {
                 from.handle_packet(self.now, &packet);
+                woken = true;
             }
+            woken |= from.poll_timeout().is_some_and(|at| at <= self.now);
             for side in [&mut *from, &mut *to] {
                 if side.poll_timeout().is_some_and(|at| at <= self.now) {
                     side.handle_timeout(self.now);
@@ -429,7 +439,7 @@ impl Shared {
                 from.send(self.now, 1, 53, payload, options).unwrap();
             }
             let mut packet = Vec::new();
-            while from.poll_transmit(self.now, 1112, &mut packet) {
+            while woken && from.poll_transmit(self.now, 1112, &mut packet) {
                 packet.resize(packet.len() + RECORD, index as u8);
                 self.there.send(self.now, std::mem::take(&mut packet));
             }
