@@ -58,6 +58,7 @@ impl Bbr {
             self.cycle.feedback = Feedback::Probe;
         } else if started && self.cycle.feedback == Feedback::Stopping {
             self.cycle.feedback = Feedback::None;
+            self.cycle.sampling = false;
             if !matches!(self.state, State::Startup | State::Drain | State::ProbeRtt)
                 && !verdict.sample.app_limited
             {

@@ -226,6 +226,22 @@ fn only_a_large_share_of_losses_bounds_what_is_in_flight() {
     }
 }
 
+/// §5.3.3.6: a round after a probe that ended without loss, losses are no longer its own.
+#[test]
+fn losses_after_a_probe_say_nothing_of_it() {
+    let mut line = Line::new(40);
+    for state in [State::Up, State::Cruise] {
+        while line.bbr.state != state {
+            line.run(Duration::from_millis(1));
+        }
+    }
+    line.losses = Some(10);
+    line.run(Duration::from_millis(200));
+    assert_eq!(line.bbr.state, State::Cruise);
+    assert!(line.bbr.model.bandwidth() < line.bbr.model.most());
+    assert_eq!(line.bbr.cycle.ceiling, usize::MAX);
+}
+
 #[test]
 fn a_timeout_leaves_a_packet_and_the_next_answer_brings_the_window_back() {
     let mut line = Line::new(40);
