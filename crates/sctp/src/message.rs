@@ -40,8 +40,8 @@ pub enum Reliability {
     Reliable,
     /// Each of its chunks is sent again at most this often; then the message is given up. `u16::MAX` is no limit.
     Retransmits(u16),
-    /// It is given up when it is older than this and not yet acknowledged; one of several packets that could not leave in that time at the
-    /// present rate is given up when its turn comes.
+    /// It is given up when it is older than this and not yet acknowledged; one of several packets that has waited
+    /// for half of that, and could not leave in the rest at the present rate, does not begin. With no time it is sent once.
     Lifetime(Duration),
 }
 
@@ -61,7 +61,10 @@ impl SendOptions {
         match self.reliability {
             Reliability::Retransmits(count) if partial => limit.retransmissions = count,
             Reliability::Lifetime(lifetime) if partial => {
-                limit.expires = now.checked_add(lifetime);
+                // It lives for all of its life, which may be none.
+                let life = lifetime.max(LEAST_LIFE);
+                limit.life = u32::try_from(life.as_millis()).unwrap_or(u32::MAX);
+                limit.expires = now.checked_add(life);
             }
             _ => {}
         }
@@ -74,3 +77,5 @@ impl SendOptions {
         }
     }
 }
+
+const LEAST_LIFE: Duration = Duration::from_millis(1);

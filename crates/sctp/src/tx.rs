@@ -29,7 +29,7 @@ use self::{
     pacer::{Pacer, rate_over},
     pmtu::Pmtu,
     queue::Queue,
-    recovery::Recovery,
+    recovery::{Ended, Recovery},
     skip::Skip,
     waiting::Waiting,
 };
@@ -282,7 +282,7 @@ impl Sender {
         stats.path_probe_losses += u64::from(self.pmtu.handle_timeout(now));
         self.give_up_expired(now, stats);
         if self.recovery.pass.take_if(|at| *at <= now).is_some() {
-            self.recovery.ended = true;
+            self.recovery.ended = Some(Ended::Over);
         }
         self.judge(now, stats);
         if !self.is_busy() && self.recovery.is_probe_due(now) {

@@ -292,40 +292,6 @@ fn short_lives_keep_to_the_window() {
     }
 }
 
-/// RFC 7496 §3.1: a message that would not have left when its life is over does not begin, as what left of it would be in vain and the
-/// next one would be as late. Where nothing is under way it does, or the window would stay as it is.
-#[test]
-fn what_cannot_leave_in_its_life_does_not_begin() {
-    // Five sixths of what is offered have room, and at that loss and round trip about a third.
-    let slow = |queue| Link::new(1).delay(ms(50)).rate(mbps(1)).queue(queue);
-    let lossy = Link::new(1).delay(ms(50)).loss(percent(5));
-    let paths = [
-        (slow(25_000), true, 170),
-        (slow(100_000), false, 170),
-        (lossy, false, 50),
-    ];
-    for control in CONTROLS {
-        for interleaving in [false, true] {
-            for (link, ordered, least) in paths.clone() {
-                let config = || {
-                    let config = Config::default().congestion_control(control);
-                    config.interleaving(interleaving)
-                };
-                let sides = [config(), config()];
-                let mut pair = support::interleaving_pair(1, link, sides).connected();
-                let how = options(ordered, Reliability::Lifetime(ms(400)));
-                let mut got = 0;
-                for _ in 0..250 {
-                    pair.say_with(0, 1, [1; 12_000], how);
-                    pair.run_for(ms(80));
-                    got += pair.read_all(1, 1).len();
-                }
-                assert!(got >= least, "{control:?}, {interleaving}: {got} of 250");
-            }
-        }
-    }
-}
-
 /// RFC 9260 §6.3.3 E2: where nothing but a FORWARD TSN waits for an answer, its timeout is doubled too, and as much time passes before
 /// the association is given up.
 #[test]

@@ -190,6 +190,7 @@ impl Game {
                         assert!(said.sent <= u32::from(most) + 1, "{} of {most}", said.sent)
                     }
                     Reliability::Lifetime(time) => {
+                        let time = time.max(ms(1));
                         assert!(sent.at < said.at + time, "after its time")
                     }
                 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Grant, Sender};
+use super::{Grant, Sender, recovery::Ended};
 use crate::Stats;
 
 impl Sender {
@@ -54,7 +54,7 @@ impl Sender {
         let (outstanding, left) = (&mut self.outstanding, &mut self.left);
         if !again && !outstanding.lose_newest(now) && !outstanding.lose_first(now, left) {
             // Nobody waits for what left first, and a FORWARD TSN that passes over it asks as well.
-            self.recovery.ended = true;
+            self.recovery.ended = Some(Ended::Silent);
             self.judge(now, stats);
         }
         if fresh || self.outstanding.peek_lost().is_some() {
@@ -71,15 +71,17 @@ impl Sender {
         }
     }
 
-    /// When what stands first is over, and no FORWARD TSN waits for an answer, all that may not go again is passed over unless it has been
-    /// acknowledged by the time that it takes: its owner waits no longer than that, and a FORWARD TSN for what has come does no harm.
+    /// When what stands first is over, and no FORWARD TSN waits for an answer, all that may not go again is passed over, unless something is
+    /// acknowledged in the time that the path takes at most: its owner waits no longer than that. Whether the path is to blame is not known
+    /// then, and a FORWARD TSN for what has come does no harm.
     pub(super) fn arm_pass(&mut self, now: Instant) {
         let recovery = &self.recovery;
         let waits = self.outstanding.is_first_over() && !self.skip.is_pending(&self.outstanding);
-        let smoothed = recovery.rtt.smoothed().filter(|_| waits);
-        self.recovery.pass = smoothed.zip(self.last_sent).map(|(smoothed, sent)| {
-            let wait = (smoothed + recovery.rtt.least() / 4).max(MIN_PROBE);
-            now.max(sent + wait)
+        let longest = recovery.rtt.longest().filter(|_| waits);
+        let since = self.last_sent.max(recovery.heard);
+        self.recovery.pass = longest.zip(since).map(|(longest, since)| {
+            let wait = longest.max(recovery.rtt.least() * 5 / 4);
+            now.max(since + wait.max(MIN_PROBE))
         });
     }
 }

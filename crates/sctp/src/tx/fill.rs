@@ -111,14 +111,13 @@ impl Sender {
         }
     }
 
-    /// How fast what waits leaves. While nothing is in flight that is not asked, as a window that is not used would never grow.
+    /// How fast what waits leaves; what a recovery slows down now is soon over.
     fn pace(&self) -> Option<Pace> {
-        let (window, pipe) = (self.window(), self.outstanding.pipe());
-        let round_trip = self.recovery.rtt.smoothed()?;
-        (pipe > 0).then(|| Pace {
+        let window = self.control.window();
+        Some(Pace {
             window,
-            free: window.saturating_sub(pipe),
-            round_trip,
+            free: window.saturating_sub(self.outstanding.pipe()),
+            round_trip: self.recovery.rtt.smoothed()?,
             doubles: self.control.in_slow_start(),
             rate: self.pacer.rate(),
         })

@@ -10,7 +10,7 @@ use super::{
     control::{Acked, Controller, Verdict},
     found::{Found, TimedOut, Unfinished},
     outstanding::Batch,
-    recovery::prr::Prr,
+    recovery::{Ended, prr::Prr},
 };
 use crate::Stats;
 
@@ -24,7 +24,8 @@ impl Sender {
         if let Some(verdict) = self.verdict.take() {
             return self.go_on_judging(now, *verdict, stats);
         }
-        let waited = self.recovery.reorder.is_some_and(|at| at <= now) || self.recovery.ended;
+        let waited =
+            self.recovery.reorder.is_some_and(|at| at <= now) || self.recovery.ended.is_some();
         if !waited && self.batch.flight.is_none() {
             return;
         }
@@ -41,6 +42,7 @@ impl Sender {
         self.pmtu.arrived(batch.long);
         if batch.any {
             (recovery.timeouts, recovery.probes) = (0, 0);
+            recovery.heard = Some(now);
         }
         let (proven, found) = (0, Found::default());
         let verdict = Unfinished {
@@ -83,7 +85,7 @@ impl Sender {
             self.end_episode();
         }
         self.arm_probe(now, batch.any);
-        if std::mem::take(&mut self.recovery.ended) {
+        if self.recovery.ended.take().is_some() {
             // What still stands first goes again with what left beside it.
             self.recovery.pass = None;
         }
@@ -95,7 +97,8 @@ impl Sender {
         let flight = self.outstanding.flight_bytes();
         let mut left = self.left;
         self.recovery.reorder = None;
-        let horizon = self.horizon.filter(|_| !self.recovery.ended);
+        let ended = self.recovery.ended;
+        let horizon = self.horizon.filter(|_| ended.is_none());
         let ready = self.outstanding.go_on_leaving(&mut self.queue, &mut left)
             && self.outstanding.packets.forget_done(&mut left)
             && (self.outstanding.packets).take_back(horizon, &mut left);
@@ -105,7 +108,7 @@ impl Sender {
                 seen = self.outstanding.packets.first_run().is_none();
                 break;
             };
-            let passed = self.recovery.ended && !self.outstanding.may_first_go_again(now);
+            let passed = ended.is_some() && !self.outstanding.may_first_go_again(now);
             let rack = &self.recovery.rack;
             if packet >= rack.newest() && !passed {
                 seen = true;
@@ -126,7 +129,9 @@ impl Sender {
             let record = self.outstanding.packets.get(packet);
             let long = record.is_some_and(|record| record.long);
             // A single packet may have come, and the peer waits for a second one.
-            let blame = !passed || packet < rack.newest() || !self.outstanding.packets.is_single();
+            let is_single = self.outstanding.packets.is_single();
+            let is_lost = packet < rack.newest() && due <= now;
+            let blame = is_lost || (ended == Some(Ended::Silent) && !is_single);
             let (queue, abandoned) = (&mut self.queue, &mut stats.abandoned_sent);
             let lost = (self.outstanding).lose_oldest(now, queue, abandoned, &mut left);
             if lost > 0 && blame {

@@ -203,7 +203,7 @@ impl Outstanding {
     /// RFC 9260 §3.3.4: a gap ack block counts in 16 bits from the cumulative TSN. And what has come beyond a gap is kept, as the peer may
     /// take it back: no more than `most` bytes of it.
     pub(crate) fn is_full(&self, most: usize) -> bool {
-        self.chunks.len() >= usize::from(u16::MAX) || self.beyond.total() >= most
+        self.chunks.len() >= usize::from(u16::MAX) || self.beyond.total() > most
     }
 
     /// How often the peer has taken back what it had acknowledged.
@@ -302,7 +302,7 @@ impl Outstanding {
                 retransmissions, ..
             } => Some(Limit {
                 retransmissions,
-                expires: None,
+                ..Limit::NONE
             }),
             Of::Message { .. } => self.message(chunk.of).map(|message| message.limit),
         }

@@ -150,8 +150,8 @@ impl Queue {
                     || outgoing.numbered < MAX_NUMBERED,
                 ends_stream: outgoing.resetting && outgoing.messages.len() == 1,
             };
-            let expires = message.limit.expires.filter(|_| !begun && !self.reliable);
-            let lives = expires.is_none_or(|at| self.leaves_by(at, next.left, now));
+            let limit = message.limit;
+            let lives = begun || self.reliable || self.can_leave(limit, next.left, now);
             if lives && (begun || self.may_begin(next.left)) {
                 return Some(next);
             }
@@ -209,22 +209,28 @@ impl Queue {
         self.begun_left.total().saturating_sub(left) + length <= peer / 2
     }
 
-    /// Whether a message that begins now would have left by then, as far as that is known, and with a fifth to spare for what slows it
-    /// down. One that is a single piece has left at once.
-    fn leaves_by(&self, at: Instant, length: usize, now: Instant) -> bool {
+    /// Whether a message that begins now can leave in its life, as far as that is known, and with a fifth to spare for what slows it down.
+    /// One that is a single piece has left at once. And where half of its life is left it has not waited for long: those behind it would be
+    /// no better off, and a window that nobody uses would not grow.
+    fn can_leave(&self, limit: Limit, length: usize, now: Instant) -> bool {
+        let Some(at) = limit.expires else {
+            return true;
+        };
         let (_, piece) = self.room;
-        let life = at.saturating_duration_since(now);
-        if life.is_zero() || length <= piece {
-            return !life.is_zero();
+        let rest = at.saturating_duration_since(now);
+        let is_young = 2 * rest.as_millis() >= limit.life.into();
+        if rest.is_zero() || length <= piece || is_young {
+            return !rest.is_zero();
         }
         let turns = if self.interleaved {
             self.scheduler.active()
         } else {
             1
         };
-        let length = length.saturating_mul(turns);
+        let all = self.buffered.total().max(length);
+        let length = length.saturating_mul(turns).min(all);
         self.pace
-            .is_none_or(|pace| pace.takes(length) <= life * 4 / 5)
+            .is_none_or(|pace| pace.takes(length) <= rest * 4 / 5)
     }
 
     /// The stream that waits longest to begin has its turn again when it may, one after the other.

@@ -25,10 +25,12 @@ pub(crate) struct Recovery {
     /// When to send a probe, and how many went since something was acknowledged.
     pub(crate) probe: Option<Instant>,
     pub(crate) probes: u8,
+    /// When something was acknowledged last.
+    pub(crate) heard: Option<Instant>,
     /// When what is over and stands first is passed over, though nothing tells that it is lost.
     pub(crate) pass: Option<Instant>,
-    /// Nothing that was sent later tells of what is in flight: what may not go again is as good as lost.
-    pub(crate) ended: bool,
+    /// Nothing that was sent later tells of what is in flight: what may not go again is passed over.
+    pub(crate) ended: Option<Ended>,
     /// T3-rtx (RFC 9260 §6.3).
     pub(crate) t3: Option<Instant>,
     /// How often T3-rtx expired since something was acknowledged.
@@ -45,6 +47,15 @@ pub(crate) struct Undo {
     pub(crate) proven: u32,
 }
 
+/// Why something is passed over of which nothing tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// Its life is over, and it has had the time that the path takes; it may have come all the same.
+    Over,
+    /// A probe would ask for it: it is lost.
+    Silent,
+}
+
 impl Recovery {
     pub(crate) fn new(timing: &Timing) -> Self {
         Self {
@@ -56,8 +67,9 @@ impl Recovery {
             reorder: None,
             probe: None,
             probes: 0,
+            heard: None,
             pass: None,
-            ended: false,
+            ended: None,
             t3: None,
             timeouts: 0,
         }

@@ -11,13 +11,15 @@ use crate::{account::Account, blocks};
 pub(crate) struct Limit {
     /// How often a chunk of it may be sent again; `u16::MAX` is no limit.
     pub(crate) retransmissions: u16,
-    /// When it has lived long enough.
+    /// How long it may live, in milliseconds, and when that is over.
+    pub(crate) life: u32,
     pub(crate) expires: Option<Instant>,
 }
 
 impl Limit {
     pub(crate) const NONE: Self = Self {
         retransmissions: u16::MAX,
+        life: 0,
         expires: None,
     };
 

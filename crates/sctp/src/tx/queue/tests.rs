@@ -8,10 +8,7 @@ fn message(length: usize) -> Queued {
         ppid: 51,
         ordered: true,
         counts: true,
-        limit: Limit {
-            retransmissions: u16::MAX,
-            expires: None,
-        },
+        limit: Limit::NONE,
     }
 }
 
@@ -230,6 +227,7 @@ fn nothing_is_given_up_where_the_peer_cannot_be_told() {
             let limit = Limit {
                 retransmissions: 0,
                 expires: Some(now),
+                ..Limit::NONE
             };
             let message = message(100);
             queue.push(1, Queued { limit, ..message });
@@ -247,10 +245,10 @@ fn nothing_is_given_up_where_the_peer_cannot_be_told() {
     }
 }
 
-/// A message of several pieces begins when it can leave in its life, with a fifth to spare, and beside others that take turns with it if its
-/// part of what leaves is enough. What is begun goes on.
+/// A message of several pieces that has waited for half of its life begins when it can leave in the rest, with a fifth to spare, and beside
+/// others that take turns with it if its part of what leaves is enough. What is begun goes on.
 #[test]
-fn a_message_begins_if_its_life_is_long_enough() {
+fn a_message_that_has_waited_begins_if_it_can_leave() {
     let now = oxirtc_netsim::epoch();
     let pace = Pace {
         window: 1000,
@@ -259,32 +257,38 @@ fn a_message_begins_if_its_life_is_long_enough() {
         doubles: false,
         rate: None,
     };
-    for (interleaved, life, begins) in [
-        (false, 374, false),
-        (false, 375, true),
-        (true, 749, false),
-        (true, 750, true),
+    for (interleaved, beside, life, rest, begins) in [
+        (false, 3000, 1000, 374, false),
+        (false, 3000, 1000, 375, true),
+        (true, 3000, 2000, 749, false),
+        (true, 3000, 2000, 750, true),
+        // The others are done before that.
+        (true, 100, 1000, 386, false),
+        (true, 100, 1000, 388, true),
+        // Nobody who comes later would have more time.
+        (false, 3000, 100, 50, true),
+        (false, 3000, 100, 49, false),
     ] {
         let mut queue = Queue::default();
         queue.set_interleaved(interleaved);
         queue.set_room(100_000, 1000);
         queue.set_pace(Some(pace));
         let limit = Limit {
-            retransmissions: u16::MAX,
-            expires: Some(now + Duration::from_millis(life)),
+            life,
+            expires: Some(now + Duration::from_millis(rest)),
+            ..Limit::NONE
         };
         let message = message(3000);
         queue.push(1, Queued { limit, ..message });
-        queue.push(2, self::message(100));
-        let next = queue.peek(now, &mut 9999, &mut 0).unwrap();
-        assert_eq!(next.left == 3000, begins, "{interleaved}, {life}");
+        queue.push(2, self::message(beside));
         let mut pieces = 0;
         while queue.peek(now, &mut 9999, &mut 0).is_some() {
             let stream = queue.cut(1000).map(|cut| cut.stream);
             pieces += u32::from(stream == Some(1));
             queue.set_pace(Some(Pace { window: 1, ..pace }));
         }
-        assert_eq!(pieces, if begins { 3 } else { 0 });
+        let expected = if begins { 3 } else { 0 };
+        assert_eq!(pieces, expected, "{interleaved}, {beside}, {life}, {rest}");
     }
 }
 

@@ -43,6 +43,12 @@ impl Rtt {
         self.smoothed
     }
 
+    /// What a round trip takes at most as far as is known: the timeout without its least.
+    pub(crate) fn longest(&self) -> Option<Duration> {
+        let smoothed = self.smoothed?;
+        Some(smoothed + self.variation.max(GRANULARITY) * 4)
+    }
+
     /// The shortest round trip of the last seconds; 0 before there is any.
     pub(crate) fn least(&self) -> Duration {
         self.least.map_or(Duration::ZERO, |(least, _)| least)
@@ -99,9 +105,8 @@ impl Rtt {
 
     /// What is measured counts again, and not how often it was doubled.
     pub(crate) fn forgive(&mut self) {
-        if let Some(smoothed) = self.smoothed {
-            let variation = self.variation.max(GRANULARITY);
-            self.timeout = (smoothed + variation * 4).clamp(self.min, self.max);
+        if let Some(longest) = self.longest() {
+            self.timeout = longest.clamp(self.min, self.max);
         }
     }
 }

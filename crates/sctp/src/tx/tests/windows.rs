@@ -282,4 +282,7 @@ fn what_has_come_beyond_a_gap_is_kept_within_a_bound() {
     assert!((50_000..80_000).contains(&beyond), "{beyond}");
     bench.sack(last, &[]);
     assert_eq!(bench.packets().concat().first(), Some(&(last + 1)));
+    let mut bench = Bench::of(&Config::default().send_buffer(0), 1);
+    bench.queue(1, 100);
+    assert_eq!(bench.packets().len(), 1, "one message is always taken");
 }
