@@ -10,7 +10,7 @@ pub(crate) struct Stream {
     pub(crate) outgoing: Reset,
     /// Whether the peer has reset its direction.
     pub(crate) incoming_reset: bool,
-    /// An OPEN for the next life of the stream.
+    /// What came for the next life of the stream.
     pub(crate) next: Option<Box<Next>>,
 }
 
@@ -35,10 +35,11 @@ pub(crate) enum Reset {
     Performed,
 }
 
-/// A channel that the peer opened after it saw both directions reset, while we do not know yet that ours was.
+/// A channel that the peer has after it saw both directions reset, while we do not know yet that ours was.
 #[derive(Debug)]
 pub(crate) struct Next {
-    pub(crate) agreed: Agreed,
+    /// What its OPEN says. `None`: user messages came without one, as on a negotiated channel.
+    pub(crate) agreed: Option<Agreed>,
     /// The peer has already closed it again.
     pub(crate) closed: bool,
     /// It came to nothing: the stream is to be reset once more.

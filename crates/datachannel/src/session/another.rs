@@ -117,8 +117,7 @@ impl Session {
     fn release(&mut self, number: u16) {
         let next = self.free(number).and_then(|it| it.next);
         if let Some(next) = next {
-            self.held.channels -= 1;
-            self.held.text -= next.agreed.text();
+            self.no_longer_held(&next);
         }
     }
 }

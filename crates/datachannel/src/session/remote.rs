@@ -46,7 +46,7 @@ impl Session {
         let id = match used.occupant {
             Occupant::Channel(id) => id,
             Occupant::Unclaimed => return Disposition::Hold,
-            Occupant::Refused => return Disposition::Discard,
+            Occupant::Refused => return self.hold_for_next(stream),
         };
         match self.channels.get_mut(&id) {
             Some(channel) if channel.state == State::Open => {
@@ -55,7 +55,7 @@ impl Session {
                 Disposition::Deliver
             }
             Some(channel) if channel.state == State::Connecting => Disposition::Hold,
-            _ => Disposition::Discard,
+            _ => self.hold_for_next(stream),
         }
     }
 
@@ -169,12 +169,45 @@ impl Session {
                 self.held.channels += 1;
                 self.held.text += agreed.text();
                 stream.next = Some(Box::new(Next {
-                    agreed,
+                    agreed: Some(agreed),
                     closed: false,
                     refused: false,
                 }));
             }
+            // Behind user messages it is as much an error as on a stream that has no channel.
+            Some(Stream { next, .. }) if next.as_ref().is_some_and(|it| it.agreed.is_none()) => {
+                self.reject(number);
+            }
             _ => self.ignore(number, "an OPEN while the stream is being reset"),
+        }
+    }
+
+    /// The same for a user message: the peer may have its side of a negotiated channel already. All that it had sent on the stream
+    /// before was read before its reset was told.
+    fn hold_for_next(&mut self, number: u16) -> Disposition {
+        let negotiated = match self.by_stream(number).and_then(|id| self.channels.get(&id)) {
+            Some(channel) => channel.origin == Origin::Negotiated,
+            None => false,
+        };
+        let Some(stream) = self.streams.get_mut(&number) else {
+            return Disposition::Discard;
+        };
+        if !stream.may_be_over_for_peer() {
+            return Disposition::Discard;
+        }
+        // Our own negotiated channels are as many as the user has made, and one answer that was lost may have been for all of them.
+        let most = self.config.max_unclaimed;
+        let fits = self.held.unclaimed < most || negotiated && most > 0;
+        self.held.unclaimed += 1;
+        self.stats.rejected += u64::from(!fits);
+        stream.next = Some(Box::new(Next {
+            agreed: None,
+            closed: false,
+            refused: !fits,
+        }));
+        match fits {
+            true => Disposition::Hold,
+            false => Disposition::Discard,
         }
     }
 
@@ -277,21 +310,34 @@ impl Session {
             self.finish(id);
         }
         if let Some(next) = stream.next {
-            let Next {
-                agreed,
-                closed,
-                refused,
-            } = *next;
-            self.held.channels -= 1;
-            self.held.text -= agreed.text();
-            if refused {
-                self.refuse_silently(number);
-            } else {
-                self.accept(number, agreed);
+            self.begin_next(number, *next);
+        }
+    }
+
+    fn begin_next(&mut self, number: u16, next: Next) {
+        self.no_longer_held(&next);
+        match next.agreed {
+            _ if next.refused => self.refuse_silently(number),
+            Some(agreed) => self.accept(number, agreed),
+            None => {
+                self.held.unclaimed += 1;
+                let stream = Stream::new(Occupant::Unclaimed);
+                self.streams.insert(number, stream);
             }
-            if closed {
-                self.handle_incoming_reset(number);
+        }
+        if next.closed {
+            self.handle_incoming_reset(number);
+        }
+    }
+
+    /// The next life of a stream begins, or will not come.
+    pub(super) fn no_longer_held(&mut self, next: &Next) {
+        match &next.agreed {
+            Some(agreed) => {
+                self.held.channels -= 1;
+                self.held.text -= agreed.text();
             }
+            None => self.held.unclaimed -= 1,
         }
     }
 }

@@ -2,6 +2,8 @@ use super::*;
 use crate::Priority;
 use crate::message::{Message, Open};
 
+mod next;
+
 fn connected(role: Role) -> Session {
     let mut session = Session::new(Config::new());
     session.set_role(role);

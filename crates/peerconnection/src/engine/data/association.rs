@@ -275,6 +275,8 @@ impl Data {
             sctp::Event::Writable => tasks.push_one(Event::Writable),
             sctp::Event::OutgoingReset { stream } | sctp::Event::OutgoingResetDenied { stream } => {
                 self.session.handle_outgoing_reset(stream);
+                // What had come for a next life that the peer has ended already.
+                self.drop_unclaimed(stream);
             }
             sctp::Event::IncomingReset { stream } => self.backlog.handle_reset(stream),
             sctp::Event::AllIncomingReset => self.backlog.all = Some(All::default()),

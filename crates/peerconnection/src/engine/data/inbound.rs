@@ -186,7 +186,7 @@ impl Data {
     }
 
     /// What waited on a stream goes when it will get no channel any more.
-    fn drop_unclaimed(&mut self, stream: u16) {
+    pub(super) fn drop_unclaimed(&mut self, stream: u16) {
         if self.backlog.unclaimed.has(stream)
             && self.session.handle_user_message(stream) == datachannel::Disposition::Discard
         {

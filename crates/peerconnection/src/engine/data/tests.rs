@@ -19,6 +19,7 @@ use crate::{
 mod carrying;
 mod cost;
 mod ending;
+mod lives;
 
 struct Wire {
     data: Data,

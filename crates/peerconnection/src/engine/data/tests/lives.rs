@@ -1,0 +1,75 @@
+//! Streams whose next life the peer begins before we know that the one before is over.
+
+use super::*;
+
+/// A negotiated channel that both sides have closed, where the peer's answer to our reset was lost.
+fn unanswered(stream: u16) -> (Wire, ChannelId) {
+    let mut wire = Wire::new(&Settings::default());
+    let id = wire.opens(Some(stream), "");
+    wire.data.close_channel(id);
+    wire.data.settle(wire.now, &mut wire.tasks);
+    let mut packet = Vec::new();
+    assert!(wire.data.poll_transmit(wire.now, ON, 1200, &mut packet));
+    wire.peer.handle_packet(wire.now, &packet);
+    assert!(!wire.next_of_peer().is_empty(), "the answer");
+    while let Some(event) = wire.peer.poll_event() {
+        wire.peer_events.push(event);
+    }
+    assert!(wire.was_reset(stream));
+    assert_eq!(wire.peer.reset_streams(wire.now, &[stream]), Ok(()));
+    wire.run();
+    let over = sctp::Event::OutgoingReset { stream };
+    assert!(wire.peer_events.contains(&over), "for the peer");
+    assert_eq!(wire.state(id), DataChannelState::Closing);
+    (wire, id)
+}
+
+/// All that is acknowledged of a negotiated channel that the peer has anew is there when it is anew here.
+#[test]
+fn messages_wait_for_a_channel_that_is_made_anew() {
+    let (mut wire, first) = unanswered(6);
+    for text in 0..3 {
+        wire.peer_sends(6, BINARY, vec![text; 900]);
+    }
+    wire.run();
+    assert_eq!(wire.state(first), DataChannelState::Closing);
+    wire.pass(Duration::from_secs(2));
+    assert_eq!(wire.peer.total_unacknowledged(), 0);
+    assert_eq!(wire.state(first), DataChannelState::Closed);
+    wire.peer_sends(6, BINARY, vec![3; 900]);
+    wire.pass(Duration::from_secs(2));
+    let second = wire.opens(Some(6), "");
+    for text in 0..4 {
+        assert_eq!(wire.read(second), Some(Message::from(vec![text; 900])));
+    }
+    assert_eq!((wire.read(second), wire.read(first)), (None, None));
+    assert_eq!(wire.data.messages_dropped(), 0);
+    assert_eq!(wire.data.session.streams_from(0).count(), 1);
+}
+
+/// What came for a life that the peer has ended before there was a channel here is not another's.
+#[test]
+fn messages_of_a_life_that_is_over_are_dropped() {
+    let (mut wire, _) = unanswered(6);
+    wire.peer_sends(6, BINARY, vec![1; 900]);
+    assert_eq!(wire.peer.reset_streams(wire.now, &[6]), Ok(()));
+    wire.run();
+    wire.pass(Duration::from_secs(2));
+    assert_eq!(wire.data.messages_dropped(), 1);
+    let third = wire.opens(Some(6), "");
+    wire.peer_sends(6, BINARY, vec![2; 900]);
+    wire.pass(Duration::from_secs(1));
+    assert_eq!(wire.read(third), Some(Message::from(vec![2; 900])));
+}
+
+/// They wait as long as others that have no channel, and then their stream is reset.
+#[test]
+fn messages_of_a_life_that_nobody_has_are_given_up() {
+    let (mut wire, _) = unanswered(6);
+    wire.peer_sends(6, BINARY, vec![1; 900]);
+    wire.pass(Duration::from_secs(2));
+    wire.peer_events.clear();
+    wire.pass(Duration::from_secs(10));
+    assert!(wire.was_reset(6));
+    assert_eq!(wire.data.messages_dropped(), 1);
+}
