@@ -68,6 +68,13 @@ impl Backlog {
         self.resets.push_back(stream);
     }
 
+    /// All that lay unread on a stream was read where it lay. If that is what its reset has waited for, it is dealt with now.
+    pub(super) fn read_out(&mut self, stream: u16) {
+        if self.unfinished.remove(&stream) {
+            self.resets.push_back(stream);
+        }
+    }
+
     /// So many resets are still to be dealt with that no more are asked for: a peer can bring about more of them than a step deals with.
     pub(super) fn is_long(&self) -> bool {
         self.resets.len() >= MANY

@@ -25,6 +25,7 @@ impl Data {
             match association.peek(stream) {
                 None => {
                     association.rearm(stream);
+                    self.backlog.read_out(stream);
                     return;
                 }
                 // An OPEN would become another event; an ACK would not, and has one byte.
@@ -131,15 +132,15 @@ impl Data {
             let stream = self.living_stream(id).filter(|_| !discards)?;
             let association = self.live()?;
             if let Some(message) = association.read_unless(stream, datachannel::ppid::DCEP) {
-                match self.session.decode(id.0, message.ppid, message.payload) {
-                    Ok(Some(payload)) => return Some(convert::message(payload)),
-                    Ok(None) => {}
-                    Err(_) => {
-                        self.messages_dropped += 1;
-                        self.settle(now, tasks);
-                    }
+                let decoded = self.session.decode(id.0, message.ppid, message.payload);
+                self.messages_dropped += u64::from(decoded.is_err());
+                if self.is_read_out(stream) || decoded.is_err() {
+                    self.settle(now, tasks);
                 }
-                continue;
+                match decoded {
+                    Ok(Some(payload)) => return Some(convert::message(payload)),
+                    Ok(None) | Err(_) => continue,
+                }
             }
             if association.peek(stream).is_none() {
                 association.rearm(stream);
@@ -157,6 +158,16 @@ impl Data {
         self.backlog.look_at(stream);
         self.backlog.more = Some(now);
         None
+    }
+
+    /// Whether a reset has waited for what was read of a stream just now, and is to be dealt with.
+    fn is_read_out(&mut self, stream: u16) -> bool {
+        let waits = self.backlog.unfinished.contains(&stream);
+        let is_read = waits && self.live().is_some_and(|it| it.peek(stream).is_none());
+        if is_read {
+            self.backlog.read_out(stream);
+        }
+        is_read
     }
 
     /// Takes the message at the head of a stream that has no open channel aside, or gives the stream up.

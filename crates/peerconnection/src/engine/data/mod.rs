@@ -169,6 +169,12 @@ impl Data {
         if let Some(datachannel::State::Connecting | datachannel::State::Open) = state {
             self.let_go(id);
             self.session.close(id.0);
+            // Its unread rest would keep it from ending, where the peer has closed it before.
+            if let Some(stream) = self.living_stream(id)
+                && self.backlog.unfinished.contains(&stream)
+            {
+                self.backlog.look_at(stream);
+            }
         }
     }
 

@@ -16,6 +16,7 @@ use crate::{
     },
 };
 
+mod beside;
 mod carrying;
 mod cost;
 mod ending;
