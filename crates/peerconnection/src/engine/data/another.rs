@@ -6,7 +6,11 @@ use oxirtc_datachannel as datachannel;
 use oxirtc_sctp as sctp;
 
 use super::{
-    Data, association::sctp_failure, backlog::Backlog, carrying::Carrying, inbound::Moved,
+    Data,
+    association::sctp_failure,
+    backlog::Backlog,
+    carrying::Carrying,
+    inbound::{self, Moved},
 };
 use crate::{
     SctpTransportState,
@@ -101,8 +105,15 @@ impl Data {
         // It is in the association that was.
         let left = self.stream_in_use(id).map(|it| self.amounts(id, it));
         self.session.carry(id.0, self.loses(id));
-        let error = sctp_failure(None, "the association ended before the peer had everything");
+        let error = match self.is_cut(id) {
+            true => inbound::cut_off(),
+            false => sctp_failure(None, "the association ended before the peer had everything"),
+        };
         self.tell_all(Some(&error), tasks);
+        // One that is not reliable goes on.
+        if let Some(local) = self.channels.get_mut(&id) {
+            local.cut = false;
+        }
         if let Some(stream) = self.stream_in_use(id) {
             self.equip(id);
             self.offer_kept(id, stream, tasks);
@@ -143,11 +154,11 @@ impl Data {
         self.session.turn(role);
     }
 
-    /// Something that the peer is to get for certain is on the way.
+    /// Something that the peer is to get for certain is on the way, or of what came for certain something was dropped.
     fn loses(&self, id: ChannelId) -> bool {
         let reliable = self
             .channel(id)
             .is_some_and(|it| it.reliability() == datachannel::Reliability::Reliable);
-        reliable && self.unacknowledged(id) > 0
+        reliable && (self.unacknowledged(id) > 0 || self.is_cut(id))
     }
 }

@@ -5,9 +5,9 @@ use std::time::Instant;
 use bytes::Bytes;
 use oxirtc_datachannel as datachannel;
 
-use super::Data;
+use super::{Data, association::sctp_failure};
 use crate::{
-    Message,
+    Error, Message,
     engine::{
         convert,
         ids::ChannelId,
@@ -222,7 +222,7 @@ impl Data {
     }
 
     /// Puts a message into the tail of its channel.
-    fn keep(&mut self, id: ChannelId, ppid: u32, payload: Bytes) {
+    pub(super) fn keep(&mut self, id: ChannelId, ppid: u32, payload: Bytes) {
         let decoded = self.session.decode(id.0, ppid, payload);
         match (decoded, self.channels.get_mut(&id)) {
             (Ok(Some(payload)), Some(local)) => {
@@ -297,11 +297,13 @@ impl Data {
         self.drop_unclaimed(stream);
     }
 
-    /// Moves a few unread messages of a stream to its channel.
+    /// Moves a few unread messages of a stream to its channel. Of an association that is over what has no room is dropped.
     pub(super) fn move_aside(&mut self, stream: u16, id: Option<ChannelId>) -> Moved {
-        let limit = self.limits.receive_window as usize;
+        let is_over =
+            id.is_some_and(|id| self.session.is_ending(id.0) || self.session.is_left(id.0));
+        let most = self.most_beside(is_over);
         let local = id.and_then(|id| self.channels.get(&id));
-        let reader = id.filter(|_| local.is_some_and(|it| !it.discards));
+        let mut reader = id.filter(|_| local.is_some_and(|it| !it.discards && !it.cut));
         for _ in 0..MOVED {
             let tails = self.backlog.tails;
             let Some(association) = self.carrier(id) else {
@@ -311,19 +313,38 @@ impl Data {
                 association.rearm(stream);
                 return Moved::All;
             };
-            let reader = reader.filter(|_| ppid != datachannel::ppid::DCEP);
-            if reader.is_some() && tails > 0 && tails + length > limit {
-                return Moved::NoRoom;
+            let is_users = ppid != datachannel::ppid::DCEP;
+            if reader.is_some() && is_users && tails > 0 && tails + length > most {
+                if !is_over {
+                    return Moved::NoRoom;
+                }
+                let local = reader.take().and_then(|id| self.channels.get_mut(&id));
+                if let Some(local) = local {
+                    local.cut = true;
+                }
             }
-            let Some(message) = association.read(stream) else {
+            let Some(message) = self.carrier(id).and_then(|it| it.read(stream)) else {
                 return Moved::All;
             };
-            match reader {
+            match reader.filter(|_| is_users) {
                 Some(id) => self.keep(id, message.ppid, message.payload),
                 None => self.messages_dropped += 1,
             }
         }
         Moved::Some
+    }
+
+    /// How many bytes may lie beside the window: as many as it has. Of an association that is over all has room besides, which is
+    /// less than two windows and a message.
+    pub(super) fn most_beside(&self, is_over: bool) -> usize {
+        let window = self.limits.receive_window as usize;
+        match is_over {
+            true => {
+                let message = self.limits.max_message_size as usize;
+                window.saturating_mul(3).saturating_add(message)
+            }
+            false => window,
+        }
     }
 
     /// Lets go of what was not read of a channel.
@@ -334,6 +355,14 @@ impl Data {
             self.backlog.room_came = true;
         }
     }
+}
+
+/// What came before an association ended was dropped, as too much lay unread.
+pub(super) fn cut_off() -> Error {
+    sctp_failure(
+        None,
+        "more lay unread than is kept of an association that is over",
+    )
 }
 
 /// How far the messages of a stream were moved beside the window.

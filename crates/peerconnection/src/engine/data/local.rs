@@ -18,6 +18,8 @@ pub(super) struct Local {
     pub(super) tail: VecDeque<Message>,
     /// The user was told, and has not found it empty since.
     pub(super) told: bool,
+    /// What came last had no room when its association was over. What follows is dropped as well.
+    pub(super) cut: bool,
     /// Nobody will read.
     pub(super) discards: bool,
 }

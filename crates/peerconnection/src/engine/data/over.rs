@@ -3,7 +3,7 @@
 use super::{
     Data,
     ending::{Ending, Leaves},
-    inbound::Moved,
+    inbound::{self, Moved},
 };
 use crate::{
     Error, SctpTransportState,
@@ -75,8 +75,11 @@ impl Data {
             return true;
         }
         let more = self.session.end_next();
-        if next.is_some() {
-            let error = self.ending.as_ref().and_then(|it| it.error.clone());
+        if let Some(id) = next {
+            let error = match self.is_cut(id) {
+                true => Some(inbound::cut_off()),
+                false => self.ending.as_ref().and_then(|it| it.error.clone()),
+            };
             self.tell_all(error.as_ref(), tasks);
         }
         if more {
@@ -113,6 +116,11 @@ impl Data {
     /// Whether the streams are of another life than the channels that were.
     pub(super) fn is_restarting(&self) -> bool {
         self.ending.as_ref().is_some_and(|it| it.restarted)
+    }
+
+    /// Something that came on a channel is lost here.
+    pub(super) fn is_cut(&self, id: ChannelId) -> bool {
+        self.channels.get(&id).is_some_and(|it| it.cut)
     }
 
     /// The stream of a channel goes: what came on it and was not read is kept, a few messages at once.

@@ -38,6 +38,13 @@ fn reads(wire: &mut Wire, id: ChannelId) -> Vec<usize> {
     lengths.collect()
 }
 
+fn restarts(wire: &mut Wire, seed: u8) {
+    wire.peer = sctp::Association::new(sctp::Config::default(), [seed; 32], wire.now);
+    wire.peer.connect(wire.now);
+    wire.pass(Duration::from_secs(2));
+    assert!(wire.peer.is_established());
+}
+
 fn is_closed(wire: &mut Wire, id: ChannelId) -> bool {
     wire.pass(Duration::from_secs(1));
     let told = matches!(wire.told(id).last(), Some(ChannelEvent::Close));
@@ -83,4 +90,111 @@ fn an_end_that_is_wanted_waits_for_nothing() {
     wire.pass(Duration::from_secs(1));
     assert!(wire.data.channel(other).is_none());
     assert_eq!(wire.data.messages_dropped(), 1);
+}
+
+/// Two channels are filled, closed and not read, and the peer ends when all is acknowledged: all of it can be read.
+#[test]
+fn what_had_no_room_beside_outlives_its_association() {
+    type Turn = fn(&mut Wire);
+    let turns: [Turn; 4] = [
+        Wire::peer_aborts,
+        |wire| restarts(wire, 9),
+        |wire| {
+            wire.data.another = Some([3; 32]);
+            wire.peer_aborts();
+        },
+        |wire| wire.data.renew(wire.now, [5; 32], &mut wire.tasks),
+    ];
+    for (index, turn) in turns.into_iter().enumerate() {
+        for reads_on in [false, true] {
+            let (mut wire, one, other) = two_unread();
+            turn(&mut wire);
+            if !reads_on {
+                wire.takes_steps();
+            }
+            assert_eq!(reads(&mut wire, other), [50_000, 200_000], "turn {index}");
+            wire.takes_steps();
+            assert_eq!(reads(&mut wire, one), [200_000, 100_000], "turn {index}");
+            assert_eq!(wire.data.messages_dropped(), 0);
+            assert_eq!(wire.data.backlog.tails, 0);
+        }
+    }
+}
+
+/// Associations that end one after the other, while nobody reads, bring no more beside the window than three windows and a message.
+/// What is dropped is counted, and whoever reads the rest of a channel is told.
+#[test]
+fn ends_in_a_row_are_bounded() {
+    let settings = Settings::default()
+        .receive_window(WINDOW)
+        .max_message_size(65_536);
+    let mut wire = Wire::new(&settings);
+    let mut lives = Vec::new();
+    for life in 0..12 {
+        let id = wire.opens(Some(6), "");
+        for _ in 0..6 {
+            wire.peer_sends(6, BINARY, vec![1; 50_000]);
+        }
+        wire.pass(Duration::from_secs(2));
+        assert_eq!(wire.peer.total_unacknowledged(), 0);
+        restarts(&mut wire, 20 + life);
+        assert_eq!(wire.state(id), DataChannelState::Closed);
+        lives.push(id);
+        let beside = 3 * WINDOW as usize + 65_536 + 1000;
+        assert!(wire.data.backlog.tails < beside, "{}", lives.len());
+    }
+    let mut read = 0;
+    for id in lives {
+        let count = reads(&mut wire, id).len();
+        let told = match wire.told(id)[..] {
+            [.., ChannelEvent::Error(error), ChannelEvent::Close] => error.to_string(),
+            ref other => panic!("{other:?}"),
+        };
+        assert_eq!(
+            count < 6,
+            told.contains("more lay unread"),
+            "{count} {told}"
+        );
+        read += count as u64;
+    }
+    assert!((24..72).contains(&read), "{read}");
+    assert_eq!(wire.data.messages_dropped(), 72 - read);
+}
+
+/// A reliable channel does not go on with a gap to another association; one that is not reliable does.
+#[test]
+fn a_channel_with_a_gap_is_not_carried_over() {
+    for reliable in [true, false] {
+        let mut wire = Wire::new(&Settings::default().receive_window(WINDOW));
+        let unread = wire.opens(Some(2), "");
+        let init = DataChannelInit {
+            negotiated: true,
+            id: Some(6),
+            max_retransmits: (!reliable).then_some(3),
+            ..DataChannelInit::default()
+        };
+        let id = wire.data.open("", &init).unwrap();
+        for _ in 0..6 {
+            wire.peer_sends(6, BINARY, vec![1; 50_000]);
+        }
+        wire.pass(Duration::from_secs(2));
+        // As if others had left so much unread before.
+        let held = wire.data.most_beside(true) - 120_000;
+        wire.data.keep(unread, BINARY, vec![0; held].into());
+        wire.data.another = Some([3; 32]);
+        wire.peer_aborts();
+        wire.takes_steps();
+        let closed = wire.state(id) == DataChannelState::Closed;
+        assert_eq!(closed, reliable);
+        assert_eq!(reads(&mut wire, id).len(), 2);
+        assert_eq!(wire.data.messages_dropped(), 4);
+        if !reliable {
+            wire.data.connect(wire.now, None, true);
+            wire.peer = sctp::Association::new(sctp::Config::default(), [9; 32], wire.now);
+            wire.peer.connect(wire.now);
+            wire.pass(Duration::from_secs(2));
+            fills(&mut wire, 6, &[555]);
+            assert_eq!(reads(&mut wire, id), [555]);
+        }
+    }
 }
