@@ -429,6 +429,12 @@ impl Association {
         self.tx.queue.total_unacknowledged()
     }
 
+    /// Whether nothing that was taken waits or is under way: the peer has acknowledged all of it in order, and passed over what was
+    /// given up. What it acknowledges beyond a gap it may not hand out before that.
+    pub fn is_idle(&self) -> bool {
+        self.tx.is_idle()
+    }
+
     /// At which buffered amount [`Event::BufferedAmountLow`] comes, in bytes; 0 unless set.
     pub fn set_buffered_amount_low_threshold(&mut self, stream: StreamId, threshold: usize) {
         self.tx.queue.set_threshold(stream, threshold);

@@ -209,8 +209,9 @@ impl PeerConnection {
         });
     }
 
-    /// Waits until the peer has acknowledged all that was sent, then closes. The waiting ends when the connection has `failed`, is
-    /// closed by either side, or its runtime ends, as nothing will be acknowledged then.
+    /// Waits until the peer has acknowledged all that was sent, and has passed over what was given up, as what it acknowledged behind that
+    /// is not read before; then closes. The waiting ends when the connection has `failed`, is closed by either side, or its runtime
+    /// ends, as nothing will be acknowledged then.
     ///
     /// Cancel safe: a future that was dropped while it waited has closed nothing.
     pub async fn shutdown(&self) {
@@ -220,7 +221,7 @@ impl PeerConnection {
 
     fn poll_drained(&self, waiter: &mut Waiter<'_>) -> Poll<()> {
         self.connection().with(|state| {
-            if state.hopeless().is_some() || state.engine.total_unacknowledged() == 0 {
+            if state.hopeless().is_some() || state.engine.is_drained() {
                 return Poll::Ready(());
             }
             state.queues.drainers.register(waiter);

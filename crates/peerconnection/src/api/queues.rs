@@ -246,7 +246,7 @@ impl Queues {
 
     /// Who waits for room in a send buffer is woken when it is half empty, and not for each message that leaves it.
     fn look_after(&mut self, engine: &Engine, wakeups: &mut Wakeups) {
-        if !self.drainers.is_empty() && engine.total_unacknowledged() == 0 {
+        if !self.drainers.is_empty() && engine.is_drained() {
             self.drainers.wake(wakeups);
         }
         let channels = &mut self.channels;

@@ -274,6 +274,12 @@ impl Engine {
         self.data.total_unacknowledged()
     }
 
+    /// Whether the peer has all that was sent on channels, but for what was given up. What it has acknowledged may wait there until it has
+    /// passed over that, so this can come later than [`total_unacknowledged`](Self::total_unacknowledged) is 0.
+    pub fn is_drained(&self) -> bool {
+        self.data.is_drained()
+    }
+
     /// The settings that it was made with.
     pub fn settings(&self) -> &Settings {
         &self.equipment.settings

@@ -1,6 +1,7 @@
 //! What the application is told of channels.
 
 use oxirtc_datachannel as datachannel;
+use oxirtc_sctp as sctp;
 
 use super::{Data, local::Local};
 use crate::{
@@ -151,6 +152,11 @@ impl Data {
     pub(in crate::engine) fn total_unacknowledged(&self) -> u64 {
         self.live_ref()
             .map_or(0, |it| it.total_unacknowledged() as u64)
+    }
+
+    /// The peer has all that was sent, and has passed over what was given up, so that nothing of it waits there.
+    pub(in crate::engine) fn is_drained(&self) -> bool {
+        self.live_ref().is_none_or(sctp::Association::is_idle)
     }
 
     /// It ended before the peer had acknowledged everything.
