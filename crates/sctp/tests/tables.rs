@@ -112,6 +112,34 @@ fn an_overflow_is_repaired_however_little_a_sack_says() {
     }
 }
 
+/// The same where the overflow leaves hundreds of holes: twenty of them a round trip, or two hundred where a SACK of ours has room for no
+/// more, would be repaired for seconds. Beside them what has come is shown, in percent of the path.
+#[test]
+fn an_overflow_of_many_holes_is_repaired_in_a_few_round_trips() {
+    // Rate, round trip, quarters of a bandwidth-delay product, blocks, and at least that share.
+    let paths = [
+        (100, 100, 2, 20, [0.75, 0.8, 0.6]),
+        (20, 600, 2, usize::MAX, [0.7, 0.55, 0.65]),
+        (50, 100, 1, 20, [0.82, 0.85, 0.5]),
+        (20, 300, 4, 20, [0.27, 0.5, 0.6]),
+    ];
+    for (rate, trip, queue, blocks, least) in paths.into_iter().take(if whole() { 4 } else { 2 }) {
+        for (control, least) in [Cubic, NewReno, Bbr].into_iter().zip(least) {
+            let path = Path::new().round_trip(ms(trip)).rate(rate).queue(queue);
+            let path = path.blocks(blocks).batch(8).control(control);
+            let seconds = if blocks == 20 { 10 } else { 30 };
+            let outcome = transfer(path).measure(secs(seconds));
+            let share = outcome.goodput / path.most();
+            println!(
+                "{rate} Mbit/s, {trip} ms, queue of {queue}/4, {control:?}: {outcome}, {:.1} %",
+                share * 100.0
+            );
+            assert!(share >= least, "{share:.3}");
+            assert!(outcome.silence < ms(2500));
+        }
+    }
+}
+
 /// In steady state random loss is found without a timeout.
 #[test]
 fn random_loss_needs_no_timeout() {

@@ -286,6 +286,36 @@ fn slow_start_does_not_end_by_itself() {
     }
 }
 
+/// RFC 7661: a window that decays while nothing is sent was not the most that the path carries, so a file after a short message and a pause
+/// begins with slow start as one without them does.
+#[test]
+fn a_short_message_and_a_pause_end_no_slow_start() {
+    for control in [CongestionControl::NewReno, CongestionControl::Cubic] {
+        let config = || Config::default().congestion_control(control);
+        for link in [
+            Link::new(1).delay(ms(50)),
+            Link::new(1).delay(ms(25)).rate(mbps(100)).queue(625_000),
+        ] {
+            let mut pair = support::pair_with(1, link, config(), config()).connected();
+            for length in [16_000, 16_000, 60_000] {
+                pair.say(0, 1, pattern(length, 1));
+                pair.run_for(ms(1500));
+            }
+            for _ in 0..160 {
+                pair.say(0, 2, pattern(65_536, 1));
+            }
+            let start = pair.now;
+            let mut got = 0;
+            let done = pair.try_until(Duration::from_secs(20), |pair| {
+                got += pair.read_all(1, 2).len();
+                got == 160
+            });
+            let took = pair.now - start;
+            assert!(done && took < ms(1400), "{control:?}: {took:?}");
+        }
+    }
+}
+
 /// The peer's window counts payload: messages of a byte are paced by it as long ones are.
 #[test]
 fn tiny_messages_use_the_peers_window() {

@@ -52,6 +52,7 @@ impl Sender {
         });
         let again = self.outstanding.peek_lost().is_some() || fresh;
         let (outstanding, left) = (&mut self.outstanding, &mut self.left);
+        outstanding.asked = None;
         if !again && !outstanding.lose_newest(now) && !outstanding.lose_first(now, left) {
             // Nobody waits for what left first, and a FORWARD TSN that passes over it asks as well.
             self.recovery.ended = Some(Ended::Silent);

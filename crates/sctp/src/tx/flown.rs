@@ -38,6 +38,21 @@ pub(crate) struct Run {
     pub(crate) count: u16,
 }
 
+/// How far a SACK speaks that had not room for all.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Horizon {
+    pub(crate) last: Seq,
+    /// What left by then has been waited for long enough.
+    pub(crate) waited: Option<Instant>,
+}
+
+impl Horizon {
+    /// Whether nothing can be said yet of what begins here and left then.
+    fn hides(&self, first: Seq, at: Option<Instant>) -> bool {
+        first > self.last && (at.is_none() || at > self.waited)
+    }
+}
+
 impl Run {
     /// Their numbers.
     pub(crate) fn seqs(self) -> impl Iterator<Item = Seq> {
@@ -209,27 +224,44 @@ impl Packets {
         }
     }
 
-    /// Puts the first run aside if it lies beyond what the last SACK could say something of.
-    pub(crate) fn put_aside(&mut self, horizon: Option<Seq>) -> Option<Run> {
-        let beyond = |run: &Run| horizon.is_some_and(|it| run.first > it);
-        let run = self.first_runs().pop_front_if(beyond)?;
+    /// Whether the first run lies beyond the last of what a SACK could speak of.
+    pub(crate) fn is_first_beyond(&self, last: Option<Seq>) -> bool {
+        let first = self.first_run().map(|run| run.first);
+        last.is_some_and(|last| first > Some(last))
+    }
+
+    /// The same, and it has not been waited for long enough.
+    pub(crate) fn is_first_hidden(&self, horizon: Option<Horizon>) -> bool {
+        self.first_run().is_some_and(|run| self.hides(horizon, run))
+    }
+
+    fn hides(&self, horizon: Option<Horizon>, run: Run) -> bool {
+        let at = self.get(run.packet).map(|record| record.at);
+        horizon.is_some_and(|horizon| horizon.hides(run.first, at))
+    }
+
+    /// Puts the first run aside.
+    pub(crate) fn put_aside(&mut self) -> Option<Run> {
+        let run = self.first_runs().pop_front()?;
         self.unsaid.push_back(run);
         Some(run)
     }
 
-    /// What was put aside and lies within `horizon` is looked at before all else. False if that was more than there is `left`.
-    pub(crate) fn take_back(&mut self, horizon: Option<Seq>, left: &mut usize) -> bool {
-        let within = |run: &Run| horizon.is_none_or(|it| run.first <= it);
+    /// What was put aside and is not hidden any more is looked at before all else. False if that was more than there is `left`.
+    pub(crate) fn take_back(&mut self, horizon: Option<Horizon>, left: &mut usize) -> bool {
         loop {
             while !self.returns
                 && *left > 0
-                && let Some(run) = self.unsaid.pop_front_if(within)
+                && let Some(run) = self.unsaid.front().copied()
+                && !self.hides(horizon, run)
             {
                 *left -= 1;
+                self.unsaid.pop_front();
                 self.returning.push_back(run);
             }
             if self.returning.is_empty() {
-                return !self.unsaid.front().is_some_and(within);
+                let next = self.unsaid.front().copied();
+                return next.is_none_or(|run| self.hides(horizon, run));
             }
             // The last goes first, so that all are in order, and none may follow once it has gone.
             self.returns |= *left > 0;

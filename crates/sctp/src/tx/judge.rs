@@ -8,6 +8,7 @@ use std::time::Instant;
 use super::{
     Grant, Sender,
     control::{Acked, Controller, Verdict},
+    flown::Horizon,
     found::{Found, TimedOut, Unfinished},
     outstanding::Batch,
     recovery::{Ended, prr::Prr},
@@ -98,7 +99,7 @@ impl Sender {
         let mut left = self.left;
         self.recovery.reorder = None;
         let ended = self.recovery.ended;
-        let horizon = self.horizon.filter(|_| ended.is_none());
+        let horizon = self.hidden(now).filter(|_| ended.is_none());
         let ready = self.outstanding.go_on_leaving(&mut self.queue, &mut left)
             && self.outstanding.packets.forget_done(&mut left)
             && (self.outstanding.packets).take_back(horizon, &mut left);
@@ -109,32 +110,39 @@ impl Sender {
                 break;
             };
             let passed = ended.is_some() && !self.outstanding.may_first_go_again(now);
+            // RFC 9260 §3.3.4: blocks go in order, and what finds no room in the SACK may have come all the same.
+            let hidden = self.outstanding.packets.is_first_hidden(horizon);
+            let unsaid = self.outstanding.packets.is_first_beyond(self.horizon);
             let rack = &self.recovery.rack;
-            if packet >= rack.newest() && !passed {
+            if packet >= rack.newest() && !passed && !hidden {
                 seen = true;
                 break;
             }
             let in_episode = self.recovery.episode.is_some() || found.packets > 0;
             let window = rack.window(packet, in_episode, &self.recovery.rtt);
-            let due = at + rack.round_trip() + window;
+            let trip = match packet < rack.newest() {
+                true => rack.round_trip(),
+                false => self.recovery.rtt.longest().unwrap_or_default() * 3 / 2,
+            };
+            let due = at + trip + window;
             if due > now && !passed {
                 self.recovery.reorder = Some(due);
                 seen = true;
                 break;
             }
-            // RFC 9260 §3.3.4: blocks go in order, and what finds no room in the SACK may have come all the same.
-            if self.outstanding.put_aside(horizon, &mut left) {
+            if hidden {
+                self.outstanding.put_aside(&mut left);
                 continue;
             }
             let record = self.outstanding.packets.get(packet);
             let long = record.is_some_and(|record| record.long);
             // A single packet may have come, and the peer waits for a second one.
             let is_single = self.outstanding.packets.is_single();
-            let is_lost = packet < rack.newest() && due <= now;
+            let is_lost = packet < rack.newest() && due <= now && !unsaid;
             let blame = is_lost || (ended == Some(Ended::Silent) && !is_single);
             let (queue, abandoned) = (&mut self.queue, &mut stats.abandoned_sent);
-            let lost = (self.outstanding).lose_oldest(now, queue, abandoned, &mut left);
-            if lost > 0 && blame {
+            let lost = (self.outstanding).lose_oldest(blame, now, queue, abandoned, &mut left);
+            if lost > 0 {
                 self.recovery.lost(packet, lost);
                 found.packets += u32::from(packet != found.newest);
                 found.newest = packet;
@@ -148,6 +156,18 @@ impl Sender {
         self.left = left;
         found.bytes += flight - self.outstanding.flight_bytes();
         seen
+    }
+
+    /// What the last SACK could not speak of, and is waited for: for as long as another round trip would bring news of it.
+    fn hidden(&self, now: Instant) -> Option<Horizon> {
+        let rack = &self.recovery.rack;
+        let last = self.horizon?;
+        let rounds = match self.outstanding.names_few_blocks() {
+            true => FEW_ROUNDS,
+            false => MANY_ROUNDS,
+        };
+        let waited = now.checked_sub(rack.round_trip() * rounds);
+        Some(Horizon { last, waited })
     }
 
     fn begin_episode(&mut self, now: Instant, flight: usize, lost: u32, stats: &mut Stats) {
@@ -196,7 +216,8 @@ impl Sender {
                 let safe = batch.advanced && found.packets == 0;
                 let flight = self.outstanding.pipe();
                 let threshold = self.control.window();
-                prr.on_acked(batch.bytes, flight, threshold, safe, packet);
+                let told = (safe, self.horizon.is_some());
+                prr.on_acked(batch.bytes, flight, threshold, told, packet);
             }
             None if batch.any => self.control.on_acked(&Acked {
                 now,
@@ -338,7 +359,8 @@ impl Sender {
                 break;
             }
             let (queue, abandoned) = (&mut self.queue, &mut stats.abandoned_sent);
-            timed_out.lost += (self.outstanding).lose_oldest(now, queue, abandoned, &mut left);
+            timed_out.lost +=
+                (self.outstanding).lose_oldest(true, now, queue, abandoned, &mut left);
         }
         seen &= self.outstanding.packets.forget_done(&mut left);
         self.left = left;
@@ -356,3 +378,7 @@ impl Sender {
         }
     }
 }
+
+/// How many round trips what no SACK can speak of is waited for: in each of them twenty holes are repaired, or two hundred.
+const FEW_ROUNDS: u32 = 2;
+const MANY_ROUNDS: u32 = 4;

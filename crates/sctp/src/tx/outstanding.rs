@@ -109,11 +109,13 @@ pub(crate) struct Outstanding {
     gaps: BTreeMap<Seq, Seq>,
     /// Payload of that.
     beyond: Account,
+    /// How many ranges a SACK has named at most.
+    most_blocks: usize,
     /// How often the peer has taken that back, and how far that has been done, as it is done in steps.
     reneged: u8,
     taken_back: Option<Seq>,
-    /// Of what a probe sends again: the packet in which it had left, and when.
-    asked: Option<(PacketNo, Instant)>,
+    /// Of what the last probe has sent again: the packet in which it had left, and when.
+    pub(crate) asked: Option<(PacketNo, Instant)>,
     flight: Flight,
     /// Chunks are I-DATA (RFC 8260).
     interleaved: bool,
@@ -156,6 +158,7 @@ impl Outstanding {
             packets: Packets::new(),
             gaps: BTreeMap::new(),
             beyond: Account::default(),
+            most_blocks: 0,
             reneged: 0,
             taken_back: None,
             asked: None,
@@ -397,10 +400,10 @@ impl Outstanding {
         }
     }
 
-    /// Puts the chunks that `oldest_packet` showed aside, if the last SACK could say nothing of them.
-    pub(crate) fn put_aside(&mut self, horizon: Option<Seq>, left: &mut usize) -> bool {
-        let Some(run) = self.packets.put_aside(horizon) else {
-            return false;
+    /// Puts the chunks that `oldest_packet` showed aside, as the last SACK could say nothing of them.
+    pub(crate) fn put_aside(&mut self, left: &mut usize) {
+        let Some(run) = self.packets.put_aside() else {
+            return;
         };
         *left = left.saturating_sub(effort::CHUNK + usize::from(run.count) / 2);
         for offset in 0..run.count {
@@ -414,7 +417,6 @@ impl Outstanding {
                 self.flight.aside.add(self.size(length));
             }
         }
-        true
     }
 
     fn is_live(&self, packet: PacketNo, seq: Seq) -> bool {
@@ -422,10 +424,11 @@ impl Outstanding {
         chunk.is_some_and(|it| it.fate == Fate::InFlight && it.packet == packet)
     }
 
-    /// Takes the chunks that `oldest_packet` showed as lost; how many. A chunk whose message may not go on is given up, as far as there
-    /// is work `left`: see `go_on_leaving`.
+    /// Takes the chunks that `oldest_packet` showed as lost; how many the path is to blame for. A chunk whose message may not go on is given
+    /// up, as far as there is work `left`: see `go_on_leaving`.
     pub(crate) fn lose_oldest(
         &mut self,
+        blame: bool,
         now: Instant,
         queue: &mut Queue,
         abandoned: &mut u64,
@@ -436,7 +439,7 @@ impl Outstanding {
         };
         self.packets.drop_first_run();
         let kind = self.packets.get(run.packet).map(|record| record.kind);
-        let blame = kind != Some(Kind::Window);
+        let blame = blame && kind != Some(Kind::Window);
         let mut count = 0;
         for seq in run.seqs() {
             if self.is_live(run.packet, seq) {

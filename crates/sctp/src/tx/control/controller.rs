@@ -76,3 +76,7 @@ pub(crate) fn decayed(window: f64, initial: f64, idle: Duration, rto: Duration) 
     }
     window
 }
+
+/// How much of a window that decays is remembered, as the place where slow start ends: no less than what was known before, as nobody has
+/// tried more (RFC 7661).
+pub(crate) const REMEMBERED: f64 = 0.75;

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{
-    controller::{Acked, Controller, Saved, decayed},
+    controller::{Acked, Controller, REMEMBERED, Saved, decayed},
     hystart::{HyStart, Pace},
 };
 
@@ -148,7 +148,7 @@ impl Controller for Cubic {
     fn on_idle(&mut self, idle: Duration, rto: Duration) {
         let window = decayed(self.window, self.initial, idle, rto);
         if window < self.window {
-            self.threshold = self.threshold.min(self.window).max(window);
+            self.threshold = self.threshold.max(self.window * REMEMBERED);
             self.window = window;
             self.epoch = None;
             self.hystart.restart();

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{
-    controller::{Acked, Controller, Saved, decayed},
+    controller::{Acked, Controller, REMEMBERED, Saved, decayed},
     hystart::{HyStart, Pace},
 };
 
@@ -93,7 +93,9 @@ impl Controller for NewReno {
     fn on_idle(&mut self, idle: Duration, rto: Duration) {
         let window = decayed(self.window as f64, self.initial as f64, idle, rto) as usize;
         if window < self.window {
-            self.threshold = self.threshold.min(self.window).max(window);
+            self.threshold = self
+                .threshold
+                .max((self.window as f64 * REMEMBERED) as usize);
             self.window = window;
             self.partial_bytes_acked = 0;
             self.hystart.restart();

@@ -124,7 +124,7 @@ impl Outstanding {
         if self.reneged > MAX_RENEGED {
             return true;
         }
-        let last = sack.gaps().nth(FULL - 1).and_then(|_| sack.gaps().last());
+        let last = sack.gaps().last().filter(|_| self.is_full_sack(sack));
         known.horizon = last.map(|(_, last)| cumulative.plus(last.into()));
         for (first, last) in sack.gaps().skip(*block) {
             if known.left == 0 {
@@ -141,6 +141,18 @@ impl Outstanding {
             *block += 1;
         }
         true
+    }
+
+    /// Whether the SACK may have left blocks out. Who has named more than the few that some name at most has room for many.
+    fn is_full_sack(&mut self, sack: &Sack<'_>) -> bool {
+        let blocks = sack.gaps().count();
+        self.most_blocks = self.most_blocks.max(blocks);
+        let room = if self.names_few_blocks() { FEW } else { MANY };
+        blocks >= room
+    }
+
+    pub(crate) fn names_few_blocks(&self) -> bool {
+        self.most_blocks <= FEW
     }
 
     /// The first chunk has been passed by the cumulative TSN.
@@ -445,8 +457,9 @@ impl Outstanding {
     }
 }
 
-/// A SACK with so many blocks may be one that has left others out.
-const FULL: usize = 20;
+/// So many blocks dcSCTP names at most, and so many have room in a packet, of ours too.
+const FEW: usize = 20;
+const MANY: usize = 200;
 /// Who has taken back so often is believed in order only: all that is under way is counted each time, and none of it has to be sent again
 /// for that.
 const MAX_RENEGED: u8 = 8;

@@ -30,13 +30,14 @@ impl Prr {
     }
 
     /// RFC 9937 §6. `newly` was acknowledged since the last call, `flight` is left; `safe` means that the cumulative
-    /// TSN moved and nothing more was lost.
+    /// TSN moved and nothing more was lost. Where SACKs leave out what has come (`unsaid`), much less is acknowledged than has come, and
+    /// a multiple of it may leave.
     pub(crate) fn on_acked(
         &mut self,
         newly: usize,
         flight: usize,
         threshold: usize,
-        safe: bool,
+        (safe, unsaid): (bool, bool),
         packet: usize,
     ) {
         self.delivered += newly;
@@ -46,6 +47,11 @@ impl Prr {
         } else {
             let limit = self.delivered.saturating_sub(self.out).max(newly);
             let limit = if safe { limit + packet } else { limit };
+            let limit = if unsaid {
+                limit.max(UNSAID * newly)
+            } else {
+                limit
+            };
             limit.min(threshold - flight)
         };
         // What began it is sent again at once.
@@ -58,6 +64,9 @@ impl Prr {
         self.window = (flight + more).max(packet);
     }
 }
+
+/// How many times what is told may have come where SACKs have room for a small part of it.
+const UNSAID: usize = 16;
 
 #[cfg(test)]
 mod tests {
@@ -72,7 +81,7 @@ mod tests {
         let mut sent = 0;
         for _ in 0..99 {
             flight -= packet;
-            prr.on_acked(packet, flight, threshold, true, packet);
+            prr.on_acked(packet, flight, threshold, (true, false), packet);
             while flight < prr.window() {
                 flight += packet;
                 prr.sent(packet);
@@ -88,9 +97,9 @@ mod tests {
     fn a_packet_goes_when_all_is_lost() {
         let (packet, threshold) = (1000, 50_000);
         let mut prr = Prr::new(100_000);
-        prr.on_acked(packet, 10_000, threshold, false, packet);
+        prr.on_acked(packet, 10_000, threshold, (false, false), packet);
         prr.sent(packet);
-        prr.on_acked(0, 0, threshold, false, packet);
+        prr.on_acked(0, 0, threshold, (false, false), packet);
         assert_eq!(prr.window(), packet);
     }
 
@@ -99,13 +108,25 @@ mod tests {
     fn what_was_lost_is_filled_up_as_in_slow_start() {
         let (packet, threshold) = (1000, 50_000);
         let mut prr = Prr::new(100_000);
-        prr.on_acked(packet, 10_000, threshold, false, packet);
+        prr.on_acked(packet, 10_000, threshold, (false, false), packet);
         assert_eq!(prr.window(), 11_000);
         prr.sent(packet);
-        prr.on_acked(4 * packet, 7000, threshold, true, packet);
+        prr.on_acked(4 * packet, 7000, threshold, (true, false), packet);
         assert_eq!(prr.window(), 12_000);
         prr.sent(5 * packet);
-        prr.on_acked(60 * packet, 49_500, threshold, true, packet);
+        prr.on_acked(60 * packet, 49_500, threshold, (true, false), packet);
+        assert_eq!(prr.window(), threshold);
+    }
+    /// SACKs that have no room tell of a small part of what has come: the window fills in a few round trips all the same.
+    #[test]
+    fn what_is_not_told_is_no_reason_to_wait() {
+        let (packet, threshold) = (1000, 50_000);
+        let mut prr = Prr::new(100_000);
+        prr.on_acked(0, 10_000, threshold, (false, true), packet);
+        prr.sent(packet);
+        prr.on_acked(packet, 1000, threshold, (false, true), packet);
+        assert_eq!(prr.window(), 17_000);
+        prr.on_acked(4 * packet, 1000, threshold, (false, true), packet);
         assert_eq!(prr.window(), threshold);
     }
 }
