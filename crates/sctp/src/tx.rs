@@ -323,7 +323,20 @@ impl Sender {
         let waits = waits
             || self.skip.is_pending(&self.outstanding)
             || self.outstanding.peek_lost().is_some();
-        self.recovery.t3 = waits.then(|| now + self.recovery.rtt.timeout());
+        self.recovery.t3 = waits.then(|| now + self.timeout());
+    }
+
+    /// How long T3-rtx waits: with a single packet for the answer that the peer may keep, too.
+    fn timeout(&self) -> Duration {
+        let timeout = self.recovery.rtt.timeout();
+        let longest = self.recovery.rtt.longest();
+        let kept = longest.filter(|_| self.may_be_kept());
+        kept.map_or(timeout, |longest| timeout.max(longest + DELAYED_ACK))
+    }
+
+    /// Whether the peer may keep its answer, as it waits for a second packet.
+    fn may_be_kept(&self) -> bool {
+        self.outstanding.flight_bytes() <= self.pmtu.size() && !self.immediate
     }
 
     /// Takes everything in flight as lost, without blame.
@@ -412,6 +425,8 @@ impl Room {
     }
 }
 
+/// How long a peer may keep an acknowledgement (RFC 9260 §6.2).
+const DELAYED_ACK: Duration = Duration::from_millis(200);
 /// Accounts of more than that are not compared after each SACK.
 const MAX_CHECKED: usize = 256;
 

@@ -286,6 +286,22 @@ fn slow_start_does_not_end_by_itself() {
     }
 }
 
+/// RFC 9260 §6.2: the peer may keep the answer to a single packet for 200 ms, and nothing asks for it before.
+#[test]
+fn a_lone_packet_is_sent_once() {
+    for delay in [20, 110, 150, 220, 400] {
+        let mut pair = support::pair(1, Link::new(1).delay(ms(delay))).connected();
+        for message in 0..100 {
+            // Two packets are acknowledged at once, so that the round trip does not vary.
+            let length = if message % 20 == 19 { 100 } else { 2000 };
+            pair.say(0, 1, pattern(length, 1));
+            pair.run_for(ms(1500));
+        }
+        let stats = pair.ends[0].stats();
+        assert_eq!((stats.probes, stats.retransmissions), (0, 0), "{delay} ms");
+    }
+}
+
 /// RFC 7661: a window that decays while nothing is sent was not the most that the path carries, so a file after a short message and a pause
 /// begins with slow start as one without them does.
 #[test]

@@ -2,13 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Grant, Sender, recovery::Ended};
+use super::{DELAYED_ACK, Grant, Sender, recovery::Ended};
 use crate::Stats;
 
 impl Sender {
     /// RFC 8985 §7.2: armed when data leaves or is acknowledged.
     pub(crate) fn arm_probe(&mut self, now: Instant, fresh: bool) {
         self.arm_pass(now);
+        let is_kept = self.may_be_kept();
         let recovery = &mut self.recovery;
         if self.outstanding.flight_bytes() == 0 || recovery.timeouts > 0 {
             recovery.probe = None;
@@ -21,8 +22,7 @@ impl Sender {
             return;
         };
         let mut wait = (smoothed * 2).max(MIN_PROBE);
-        if self.outstanding.flight_bytes() <= self.pmtu.size() && !self.immediate {
-            // The peer may wait for a second packet.
+        if is_kept {
             wait += DELAYED_ACK;
         }
         let at = now + wait * (1 << recovery.probes.min(MAX_PROBES));
@@ -92,5 +92,3 @@ const MAX_PROBES: u8 = 8;
 const REARMING: u8 = 2;
 /// RFC 8985 §7.2 leaves the least wait to the clock.
 const MIN_PROBE: Duration = Duration::from_millis(10);
-/// How long a peer may keep an acknowledgement (RFC 9260 §6.2).
-const DELAYED_ACK: Duration = Duration::from_millis(200);
