@@ -353,6 +353,10 @@ impl Association {
         match self.reset.request.take().map(|ours| ours.want) {
             Some(Want::Reset(streams, _)) => {
                 self.tx.end_reset(now, done);
+                // The life that follows may end without a word, and that is no repetition then.
+                self.reset
+                    .told
+                    .take_if(|told| told.streams.has_any(&streams));
                 for stream in streams {
                     self.tx.queue.end_reset(stream, done);
                     self.events.push(match done {

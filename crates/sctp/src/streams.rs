@@ -21,6 +21,14 @@ pub(crate) struct StreamBits {
 }
 
 impl StreamSet {
+    /// Whether any of these is in it.
+    pub(crate) fn has_any(&self, streams: &[StreamId]) -> bool {
+        match self {
+            Self::All => !streams.is_empty(),
+            Self::Some(all) => streams.iter().any(|it| all.binary_search(it).is_ok()),
+        }
+    }
+
     /// The list of a request; an empty one means all (RFC 6525 §4.1).
     pub(crate) fn parse(list: &[u8]) -> Self {
         if list.is_empty() {

@@ -431,3 +431,34 @@ fn many_large_messages_fill_a_path() {
     println!("150 messages on 3 streams: {few:?}, on 150: {many:?}");
     assert!(many <= few * 11 / 10, "{few:?}, {many:?}");
 }
+
+/// Two streams that always have something to say, and a reader slower than both: where there is room for a part of a message only, the one
+/// that has to wait has the next turn, and not the one that has just had it.
+#[test]
+fn a_slow_reader_has_messages_of_both_streams() {
+    for (lengths, least) in [
+        ([16_000, 16_000], 150),
+        ([60_000, 60_000], 150),
+        ([3000, 16_000], 50),
+    ] {
+        let config = || Config::default().receive_window(1 << 20);
+        let link = Link::new(1).delay(ms(5));
+        let mut pair = support::interleaving_pair(1, link, [config(), config()]).connected();
+        let mut read = [0, 0];
+        for _ in 0..500 {
+            for (stream, length) in lengths.into_iter().enumerate() {
+                while pair.ends[0].unacknowledged(stream as u16) < 1 << 20 {
+                    pair.say(0, stream as u16, vec![1; length]);
+                }
+            }
+            pair.run_for(ms(30));
+            for (stream, read) in read.iter_mut().enumerate() {
+                match pair.ends[1].read(stream as u16) {
+                    Some(_) => *read += 1,
+                    None => pair.ends[1].rearm(stream as u16),
+                }
+            }
+        }
+        assert!(read.iter().all(|it| *it > least), "{lengths:?}: {read:?}");
+    }
+}

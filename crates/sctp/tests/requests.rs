@@ -268,6 +268,33 @@ fn who_was_told_to_wait_may_ask_again() {
     assert!(pair.main_events(1).contains(&reset));
 }
 
+/// The next life of the stream, in which the peer says nothing, ends with a request that looks like the one that had to wait.
+#[test]
+fn a_life_without_a_word_ends_after_one_whose_end_had_to_wait() {
+    let mut pair = perfect(1).connected();
+    pair.say(0, 6, b"lost");
+    assert_eq!(pair.take_packets(0).len(), 1);
+    pair.ends[0].reset_streams(pair.now, &[6]).unwrap();
+    let mut resets = 0;
+    let mut pass = |pair: &mut Pair, time| {
+        for _ in 0..time {
+            pair.run_for(ms(1));
+            (0..2).for_each(|side| drop(pair.read_all(side, 6)));
+            let events = pair.main_events(1);
+            let told = |it: &&Event| matches!(it, Event::IncomingReset { stream: 6 });
+            resets += events.iter().filter(told).count();
+        }
+        resets
+    };
+    assert_eq!(pass(&mut pair, 2000), 1);
+    pair.ends[1].reset_streams(pair.now, &[6]).unwrap();
+    pass(&mut pair, 100);
+    pair.say(1, 6, b"next");
+    pass(&mut pair, 500);
+    pair.ends[0].reset_streams(pair.now, &[6]).unwrap();
+    assert_eq!(pass(&mut pair, 1000), 2);
+}
+
 /// What follows a reset waits for it at the sender: it is not acknowledged, and is no account of ours.
 #[test]
 fn data_behind_a_deferred_reset_is_not_taken() {

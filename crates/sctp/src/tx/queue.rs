@@ -241,7 +241,8 @@ impl Queue {
             && let Some(message) = outgoing.messages.front()
             && self.may_begin(message.payload.len())
         {
-            self.scheduler.activate(*stream, outgoing.position);
+            // At once: the one whose turn it is would begin its next message, and there would be no room again.
+            self.scheduler.turn_to(*stream, outgoing.position);
             self.admitted = self.parked.pop_front();
         }
     }

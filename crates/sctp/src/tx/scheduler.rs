@@ -23,6 +23,14 @@ impl Scheduler {
         self.enqueue(position.max(self.clock), stream);
     }
 
+    /// The same, and it is its turn now; whose turn it was waits for the next.
+    pub(crate) fn turn_to(&mut self, stream: StreamId, position: u64) {
+        let position = position.max(self.clock);
+        if let Some((at, current)) = self.current.replace((position, stream)) {
+            self.enqueue(at, current);
+        }
+    }
+
     /// The stream whose turn it is. It stays so until its turn is ended.
     pub(crate) fn current(&mut self) -> Option<StreamId> {
         if self.current.is_none() {

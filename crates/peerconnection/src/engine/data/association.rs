@@ -275,6 +275,8 @@ impl Data {
             sctp::Event::Writable => tasks.push_one(Event::Writable),
             sctp::Event::OutgoingReset { stream } | sctp::Event::OutgoingResetDenied { stream } => {
                 self.session.handle_outgoing_reset(stream);
+                // The channel of a next life that the peer has ended already is told of before, and has what came on it.
+                self.tell_all(None, tasks);
                 // What had come for a next life that the peer has ended already.
                 self.drop_unclaimed(stream);
             }

@@ -172,7 +172,10 @@ impl Data {
 
     /// Takes the message at the head of a stream that has no open channel aside, or gives the stream up.
     fn hold(&mut self, now: Instant, stream: u16) {
-        let most = self.limits.receive_window as usize / UNCLAIMED_SHARE;
+        let window = self.limits.receive_window as usize;
+        let share = window / UNCLAIMED_SHARE;
+        // It will lie in a tail when it has a channel.
+        let most = share.min((window + share).saturating_sub(self.backlog.tails));
         let Some(message) = self.live().and_then(|it| it.read(stream)) else {
             return;
         };

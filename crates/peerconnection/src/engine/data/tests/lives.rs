@@ -73,3 +73,85 @@ fn messages_of_a_life_that_nobody_has_are_given_up() {
     assert!(wire.was_reset(6));
     assert_eq!(wire.data.messages_dropped(), 1);
 }
+
+/// The peer resets a stream, and so do we, but its answer to that is lost.
+fn closes_unanswered(wire: &mut Wire, stream: u16) {
+    wire.peer_events.clear();
+    assert_eq!(wire.peer.reset_streams(wire.now, &[stream]), Ok(()));
+    let request = wire.next_of_peer();
+    assert!(wire.data.handle_packet(wire.now, ON, &request));
+    wire.takes_steps();
+    while let Some(task) = wire.tasks.pop() {
+        wire.events.extend(task);
+    }
+    let mut packet = Vec::new();
+    while wire.data.poll_transmit(wire.now, ON, 1200, &mut packet) {
+        wire.peer.handle_packet(wire.now, &packet);
+        // The answer.
+        wire.next_of_peer();
+        packet.clear();
+    }
+    while let Some(event) = wire.peer.poll_event() {
+        wire.peer_events.push(event);
+    }
+    assert!(wire.was_reset(stream));
+    let over = sctp::Event::OutgoingReset { stream };
+    assert!(wire.peer_events.contains(&over), "for the peer");
+}
+
+/// The same of a channel that the peer opens, and may have closed by then.
+#[test]
+fn an_opened_channel_of_the_next_life_has_its_messages() {
+    for closes in [false, true] {
+        let mut wire = Wire::new(&Settings::default());
+        wire.peer_opens(0);
+        wire.run();
+        let [first] = wire.announced()[..] else {
+            panic!("one channel");
+        };
+        closes_unanswered(&mut wire, 0);
+        assert_eq!(wire.state(first), DataChannelState::Closing);
+        wire.peer_opens(0);
+        for text in 0..3 {
+            wire.peer_sends(0, BINARY, vec![text; 900]);
+        }
+        wire.run();
+        if closes {
+            assert_eq!(wire.peer.reset_streams(wire.now, &[0]), Ok(()));
+        }
+        wire.pass(Duration::from_secs(5));
+        let [_, second] = wire.announced()[..] else {
+            panic!("another channel");
+        };
+        for text in 0..3 {
+            assert_eq!(wire.read(second), Some(Message::from(vec![text; 900])));
+        }
+        let closed = wire.state(second) == DataChannelState::Closed;
+        assert_eq!(closed, closes);
+        assert_eq!(wire.data.messages_dropped(), 0);
+    }
+}
+
+/// Lives one after the other, of which nobody reads anything, bring no more beside the window than it has, and what may wait without a
+/// channel.
+#[test]
+fn unread_lives_are_bounded() {
+    const WINDOW: usize = 512 << 10;
+    let mut wire = Wire::new(&Settings::default().receive_window(WINDOW as u32));
+    wire.peer_opens(0);
+    wire.run();
+    for life in 1..40 {
+        if wire.announced().len() < life {
+            return; // it was given up
+        }
+        closes_unanswered(&mut wire, 0);
+        wire.peer_opens(0);
+        for _ in 0..15 {
+            wire.peer_sends(0, BINARY, vec![1; 4000]);
+        }
+        wire.pass(Duration::from_secs(3));
+        let tails = wire.data.backlog.tails;
+        assert!(tails <= WINDOW + WINDOW / 8, "{tails} after {life}");
+    }
+    panic!("there was room for all");
+}
