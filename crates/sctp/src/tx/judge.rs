@@ -114,7 +114,7 @@ impl Sender {
             let hidden = self.outstanding.packets.is_first_hidden(horizon);
             let unsaid = self.outstanding.packets.is_first_beyond(self.horizon);
             let rack = &self.recovery.rack;
-            if packet >= rack.newest() && !passed && !hidden {
+            if packet >= rack.newest() && !passed && !unsaid {
                 seen = true;
                 break;
             }
@@ -166,7 +166,8 @@ impl Sender {
             true => FEW_ROUNDS,
             false => MANY_ROUNDS,
         };
-        let waited = now.checked_sub(rack.round_trip() * rounds);
+        let longest = self.recovery.rtt.longest().unwrap_or_default();
+        let waited = now.checked_sub(rack.round_trip().max(longest) * rounds);
         Some(Horizon { last, waited })
     }
 

@@ -197,7 +197,8 @@ impl Sender {
     fn known(&self, at: Instant) -> Known {
         Known {
             now: at,
-            min_rtt: self.recovery.rtt.least(),
+            min_rtt: self.recovery.rtt.shortest(),
+            told: self.horizon,
             limited: self.limited,
             highest: self.highest,
             duplicate: false,

@@ -309,6 +309,11 @@ impl Transfer {
         self.now - start
     }
 
+    /// The way there becomes another, as at a handover.
+    pub(crate) fn becomes(&mut self, link: &Link) {
+        self.links[0].set_conditions(link);
+    }
+
     /// What comes in a time.
     pub(crate) fn measure(&mut self, time: Duration) -> Outcome {
         let (start, got, before) = (self.now, self.got, self.sides[0].stats());

@@ -24,7 +24,7 @@ pub(crate) struct Batch {
     pub(crate) advanced: bool,
     /// Newly acknowledged bytes with headers and padding.
     pub(crate) bytes: usize,
-    /// Those of them that were put aside: they may have come long ago.
+    /// Those of them that the SACK before could not speak of: they may have come long ago.
     pub(crate) aside: usize,
     /// Those of them that were sent while the window was all in use.
     pub(crate) limited: usize,
@@ -63,6 +63,8 @@ pub(crate) struct Known {
     pub(crate) highest: Seq,
     /// The SACK reports something that was sent again as received twice.
     pub(crate) duplicate: bool,
+    /// How far the last SACK said what has come, if not to the end.
+    pub(crate) told: Option<Seq>,
     /// How far the SACK says what has come, if it has so many blocks that others may have found no room.
     pub(crate) horizon: Option<Seq>,
     /// How much work may still be done at once.
@@ -277,8 +279,10 @@ impl Outstanding {
             }
             Fate::InFlight => {
                 self.flight.remove(length, size, aside);
-                batch.aside += if aside { size } else { 0 };
-                self.arrived(seq, (packet, tries, aside), known, batch);
+                // The SACK before could not have said that it had come.
+                let late = aside || known.told.is_some_and(|told| seq > told);
+                batch.aside += if late { size } else { 0 };
+                self.arrived(seq, (packet, tries, late), known, batch);
                 self.packets.done(packet);
             }
         }
@@ -298,7 +302,7 @@ impl Outstanding {
     fn arrived(
         &mut self,
         seq: Seq,
-        (packet, tries, aside): (PacketNo, u16, bool),
+        (packet, tries, late): (PacketNo, u16, bool),
         known: &Known,
         batch: &mut Batch,
     ) {
@@ -334,8 +338,8 @@ impl Outstanding {
         if batch.newest.is_none_or(|(newest, ..)| packet > newest) {
             batch.newest = Some((packet, record.at, age));
         }
-        // RFC 9260 §6.3.1 C5: Karn's rule. Of what was put aside nobody knows when it came.
-        if tries == 1 && !aside && batch.sample.is_none_or(|(newest, _)| packet > newest) {
+        // RFC 9260 §6.3.1 C5: Karn's rule. Of what is told late nobody knows when it came.
+        if tries == 1 && !late && batch.sample.is_none_or(|(newest, _)| packet > newest) {
             batch.sample = Some((packet, age));
         }
         let [first, second, third] = batch.strikes;

@@ -12,8 +12,9 @@ pub(crate) struct Rtt {
     timeout: Duration,
     min: Duration,
     max: Duration,
-    /// The least of late, and when it was measured.
+    /// The least of late, and when it was measured; and the least of all.
     least: Option<(Duration, Instant)>,
+    shortest: Duration,
     /// RFC 9260 §6.3.1 C4: the next measurement is of this packet, or a later one.
     next_packet: PacketNo,
 }
@@ -27,6 +28,7 @@ impl Rtt {
             min: timing.rto_min,
             max: timing.rto_max,
             least: None,
+            shortest: LONGEST,
             next_packet: 0,
         }
     }
@@ -54,6 +56,11 @@ impl Rtt {
         self.least.map_or(Duration::ZERO, |(least, _)| least)
     }
 
+    /// The shortest of all round trips: a queue that has stood for long makes none shorter than what comes when it is gone.
+    pub(crate) fn shortest(&self) -> Duration {
+        self.least.map_or(Duration::ZERO, |_| self.shortest)
+    }
+
     /// A round trip that another layer measured on the same path; it counts until we have our own.
     pub(crate) fn hint(&mut self, round_trip: Duration) {
         if self.smoothed.is_none() {
@@ -70,6 +77,7 @@ impl Rtt {
     ) {
         let stale = |at: Instant| now.saturating_duration_since(at) > LEAST_SPAN;
         let sample = sample.min(LONGEST);
+        self.shortest = self.shortest.min(sample);
         if self
             .least
             .is_none_or(|(least, at)| sample <= least || stale(at))
