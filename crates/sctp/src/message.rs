@@ -41,7 +41,7 @@ pub enum Reliability {
     /// Each of its chunks is sent again at most this often; then the message is given up. `u16::MAX` is no limit.
     Retransmits(u16),
     /// It is given up when it is older than this and not yet acknowledged; one of several packets that has waited
-    /// for half of that, and could not leave in the rest at the present rate, does not begin. With no time it is sent once.
+    /// for half of that, and could not leave in the rest at the present rate, does not begin where others wait. With no time it is sent once.
     Lifetime(Duration),
 }
 

@@ -93,6 +93,19 @@ fn a_long_message_begins_beside_small_ones() {
     }
 }
 
+/// Where nothing waits behind it nobody is better off if it does not begin, and the window stays small: each that had waited for half of its
+/// life was given up, and the one before it died on its way, for ever.
+#[test]
+fn a_message_that_waits_alone_begins() {
+    for life in [480, 500, 520] {
+        let config = || Config::default().congestion_control(CongestionControl::NewReno);
+        let link = Link::new(1).delay(ms(100)).rate(mbps(1)).queue(6250);
+        let mut pair = support::interleaving_pair(1, link, [config(), config()]).connected();
+        let got = say_each(&mut pair, 342, 300, 30_000, living(life));
+        assert!(got >= 120, "{life}: {got} of 300");
+    }
+}
+
 /// What waits on other streams for a short time, and a recovery, are no reason not to begin.
 #[test]
 fn a_message_with_much_time_begins() {

@@ -211,7 +211,7 @@ impl Queue {
 
     /// Whether a message that begins now can leave in its life, as far as that is known, and with a fifth to spare for what slows it down.
     /// One that is a single piece has left at once. And where half of its life is left it has not waited for long: those behind it would be
-    /// no better off, and a window that nobody uses would not grow.
+    /// no better off. Nor is anybody where nothing else waits, and a window that is not used would not grow.
     fn can_leave(&self, limit: Limit, length: usize, now: Instant) -> bool {
         let Some(at) = limit.expires else {
             return true;
@@ -219,7 +219,8 @@ impl Queue {
         let (_, piece) = self.room;
         let rest = at.saturating_duration_since(now);
         let is_young = 2 * rest.as_millis() >= limit.life.into();
-        if rest.is_zero() || length <= piece || is_young {
+        let is_alone = self.buffered.total() <= length;
+        if rest.is_zero() || length <= piece || is_young || is_alone {
             return !rest.is_zero();
         }
         let turns = if self.interleaved {
