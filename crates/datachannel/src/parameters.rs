@@ -30,7 +30,8 @@ pub enum Reliability {
     Reliable,
     /// At most this many retransmissions.
     Retransmits(u16),
-    /// For this time after it was given to the association; what could not leave in the rest of it is not begun. Whole milliseconds, at most 2³² − 1, are told to the peer.
+    /// For this time after it was given to the association; a message of several packets that has waited for half of it, and could not
+    /// leave in the rest, does not begin where others wait. Whole milliseconds, at most 2³² − 1, are told to the peer.
     Lifetime(Duration),
 }
 
