@@ -16,7 +16,7 @@ mod windows;
 
 use super::*;
 use crate::{
-    CongestionControl, SendOptions,
+    CongestionControl, Reliability, SendOptions, StreamId,
     packet::{ChunkKind, Chunks, Packet, Sack},
     rx::{Received, Receiver},
 };
@@ -86,21 +86,29 @@ impl Bench {
         let mut bench = Self::new(1);
         bench.sender.control = Control::new(CongestionControl::NewReno, 1 << 20, 64);
         for stream in 0..count {
-            let payload = Bytes::from_static(b"x");
-            let message = SendOptions::default().queued(bench.now, 53, payload, true);
-            bench.sender.queue.push((stream % 7) as u16, message);
+            bench.push((stream % 7) as u16, 1, Reliability::Reliable);
         }
         bench.packets();
         assert_eq!(bench.sender.outstanding.len(), count);
         bench
     }
 
+    /// So many reliable messages wait.
     fn queue(&mut self, count: usize, length: usize) {
         for _ in 0..count {
-            let payload = Bytes::from(vec![3; length]);
-            let message = SendOptions::default().queued(self.now, 53, payload, true);
-            self.sender.queue.push(1, message);
+            self.push(1, length, Reliability::Reliable);
         }
+    }
+
+    /// A message waits.
+    fn push(&mut self, stream: StreamId, length: usize, reliability: Reliability) {
+        let options = SendOptions {
+            reliability,
+            ..SendOptions::default()
+        };
+        let payload = Bytes::from(vec![3; length]);
+        let message = options.queued(self.now, 53, payload, true);
+        self.sender.queue.push(stream, message);
     }
 
     /// The next packet that can go out now.

@@ -7,12 +7,7 @@ use super::*;
 fn a_deadline_dies_with_its_message() {
     let mut bench = Bench::new(1);
     bench.measured(MS * 50);
-    let short = SendOptions {
-        reliability: crate::Reliability::Lifetime(MS * 100),
-        ..SendOptions::default()
-    };
-    let message = short.queued(bench.now, 53, Bytes::from_static(&[4; 300]), true);
-    bench.sender.queue.push(1, message);
+    bench.push(1, 300, Reliability::Lifetime(MS * 100));
     assert_eq!(bench.packets(), [[2]]);
     bench.now += MS * 50;
     bench.sack(2, &[]);
@@ -30,13 +25,7 @@ fn a_lifetime_ends_behind_what_is_reliable() {
     let mut bench = Bench::new(1);
     bench.measured(MS * 50);
     bench.queue(1, 400);
-    let short = SendOptions {
-        reliability: crate::Reliability::Lifetime(MS * 100),
-        ..SendOptions::default()
-    };
-    let payload = Bytes::from_static(&[4; 300]);
-    let message = short.queued(bench.now, 53, payload, true);
-    bench.sender.queue.push(1, message);
+    bench.push(1, 300, Reliability::Lifetime(MS * 100));
     assert_eq!(bench.packets(), [[2, 3]]);
     bench.wait(MS * 120);
     assert_eq!(bench.stats.abandoned_sent, 1);
@@ -49,12 +38,7 @@ fn a_lifetime_ends_behind_what_is_reliable() {
 #[test]
 fn what_has_arrived_outlives_its_life() {
     let mut bench = Bench::under_way(1);
-    let short = SendOptions {
-        reliability: crate::Reliability::Lifetime(MS * 100),
-        ..SendOptions::default()
-    };
-    let message = short.queued(bench.now, 53, Bytes::from(vec![4; 1084]), true);
-    bench.sender.queue.push(1, message);
+    bench.push(1, 1084, Reliability::Lifetime(MS * 100));
     bench.packets();
     bench.sack(1, &[(2, 2)]);
     bench.now += MS * 101;
@@ -67,12 +51,7 @@ fn what_has_arrived_outlives_its_life() {
 fn a_lifetime_ends_midway() {
     let mut bench = Bench::new(1);
     bench.measured(MS * 50);
-    let short = SendOptions {
-        reliability: crate::Reliability::Lifetime(MS * 30),
-        ..SendOptions::default()
-    };
-    let message = short.queued(bench.now, 53, Bytes::from(vec![4; 100_000]), true);
-    bench.sender.queue.push(1, message);
+    bench.push(1, 100_000, Reliability::Lifetime(MS * 30));
     bench.queue(1, 500);
     let sent = bench.packets().concat();
     let last = *sent.last().unwrap();
@@ -107,12 +86,7 @@ fn a_lifetime_ends_midway() {
 #[test]
 fn what_was_given_up_is_not_taken_up_again() {
     let mut bench = Bench::under_way(1);
-    let short = SendOptions {
-        reliability: crate::Reliability::Lifetime(MS * 100),
-        ..SendOptions::default()
-    };
-    let message = short.queued(bench.now, 53, Bytes::from(vec![4; 3000]), true);
-    bench.sender.queue.push(1, message);
+    bench.push(1, 3000, Reliability::Lifetime(MS * 100));
     assert_eq!(bench.packets(), [[3], [4], [5]]);
     bench.sack(2, &[(2, 2)]);
     bench.now += MS * 101;
@@ -128,14 +102,8 @@ fn what_was_given_up_is_not_taken_up_again() {
 fn a_skip_is_said_once_a_round_trip() {
     let mut bench = Bench::new(1);
     bench.measured(MS * 50);
-    let short = SendOptions {
-        reliability: crate::Reliability::Lifetime(MS * 100),
-        ..SendOptions::default()
-    };
     for stream in [2, 3] {
-        let payload = Bytes::from_static(&[4; 1000]);
-        let message = short.queued(bench.now, 53, payload, true);
-        bench.sender.queue.push(stream, message);
+        bench.push(stream, 1000, Reliability::Lifetime(MS * 100));
     }
     assert_eq!(bench.packets(), [[2], [3]]);
     bench.now += MS * 101;

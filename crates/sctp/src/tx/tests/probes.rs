@@ -91,9 +91,7 @@ fn a_probe_goes_though_no_number_is_left() {
         bench.measured(MS * 50);
         bench.sender.control = Control::new(CongestionControl::NewReno, 1 << 20, 64);
         for index in 0..66_000u32 {
-            let payload = Bytes::from_static(b"x");
-            let message = SendOptions::default().queued(bench.now, 53, payload, true);
-            bench.sender.queue.push((index % streams) as u16, message);
+            bench.push((index % streams) as u16, 1, Reliability::Reliable);
         }
         bench.packets();
         assert_eq!(bench.sender.outstanding.len(), numbers);
@@ -188,12 +186,7 @@ fn a_model_hears_of_what_a_probe_repaired() {
 fn a_probe_gives_up_nothing_before_it() {
     let mut bench = Bench::new(1);
     bench.measured(MS * 50);
-    let once = SendOptions {
-        reliability: crate::Reliability::Retransmits(0),
-        ..SendOptions::default()
-    };
-    let message = once.queued(bench.now, 53, Bytes::from(vec![4; 1084]), true);
-    bench.sender.queue.push(1, message);
+    bench.push(1, 1084, Reliability::Retransmits(0));
     bench.queue(1, 1084);
     assert_eq!(bench.packets(), [[2], [3]]);
     bench.now = bench.sender.recovery.probe.unwrap();
@@ -202,27 +195,13 @@ fn a_probe_gives_up_nothing_before_it() {
     assert_eq!(bench.packets(), [[3]]);
 }
 
-impl Bench {
-    /// So many messages that fill a packet each and may not go again.
-    fn queue_once(&mut self, count: usize, reliability: crate::Reliability) {
-        let options = SendOptions {
-            reliability,
-            ..SendOptions::default()
-        };
-        for _ in 0..count {
-            let message = options.queued(self.now, 53, Bytes::from(vec![4; 1084]), true);
-            self.sender.queue.push(1, message);
-        }
-    }
-}
-
 /// Nothing asks where what left last may not go again: what left first does then.
 #[test]
 fn what_stands_before_an_unreliable_end_is_asked_for() {
     let mut bench = Bench::new(1);
     bench.measured(MS * 50);
     bench.queue(1, 1084);
-    bench.queue_once(1, crate::Reliability::Retransmits(0));
+    bench.push(1, 1084, Reliability::Retransmits(0));
     assert_eq!(bench.packets(), [[2], [3]]);
     bench.now = bench.sender.recovery.probe.unwrap();
     bench.sender.handle_timeout(bench.now, &mut bench.stats);
@@ -233,14 +212,13 @@ fn what_stands_before_an_unreliable_end_is_asked_for() {
 /// RFC 9260 §7.2: an end that is passed over was lost, unless it is one packet: that may have come, and its acknowledgement waits.
 #[test]
 fn an_end_that_is_passed_over_was_lost() {
-    for reliability in [
-        crate::Reliability::Retransmits(0),
-        crate::Reliability::Lifetime(MS * 40),
-    ] {
+    for reliability in [Reliability::Retransmits(0), Reliability::Lifetime(MS * 40)] {
         for (count, reductions) in [(1, 0), (5, 1)] {
             let mut bench = Bench::new(1);
             bench.measured(MS * 50);
-            bench.queue_once(count, reliability);
+            for _ in 0..count {
+                bench.push(1, 1084, reliability);
+            }
             assert_eq!(bench.packets().len(), count);
             for _ in 0..2 {
                 bench.now = bench.sender.poll_timeout().unwrap();
@@ -282,12 +260,7 @@ fn a_first_copy_shows_what_is_lost_before_it() {
 fn an_end_that_goes_again_in_part_is_asked_for_once() {
     let mut bench = Bench::new(1);
     bench.measured(MS * 50);
-    let options = SendOptions {
-        reliability: crate::Reliability::Lifetime(MS * 30),
-        ..SendOptions::default()
-    };
-    let message = options.queued(bench.now, 53, Bytes::from_static(&[4; 100]), true);
-    bench.sender.queue.push(1, message);
+    bench.push(1, 100, Reliability::Lifetime(MS * 30));
     bench.queue(1, 100);
     assert_eq!(bench.packets(), [[2, 3]]);
     let mut wakes = 0;

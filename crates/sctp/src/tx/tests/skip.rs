@@ -14,12 +14,7 @@ impl Bench {
 
     /// One that may go again so often.
     fn limited(&mut self, stream: StreamId, retransmissions: u16) {
-        let options = SendOptions {
-            reliability: Reliability::Retransmits(retransmissions),
-            ..SendOptions::default()
-        };
-        let message = options.queued(self.now, 53, Bytes::from_static(b"x"), true);
-        self.sender.queue.push(stream, message);
+        self.push(stream, 1, Reliability::Retransmits(retransmissions));
         assert_eq!(self.packets().len(), 1);
     }
 
@@ -173,12 +168,7 @@ fn what_has_come_whole_is_passed_over() {
         for reliability in [Reliability::Reliable, Reliability::Retransmits(7)] {
             let mut bench = Bench::new(1);
             bench.once(1);
-            let options = SendOptions {
-                reliability,
-                ..SendOptions::default()
-            };
-            let message = options.queued(bench.now, 53, Bytes::from(vec![3; length]), true);
-            bench.sender.queue.push(2, message);
+            bench.push(2, length, reliability);
             bench.packets();
             bench.once(1);
             bench.sack(0, &[(2, gap)]);

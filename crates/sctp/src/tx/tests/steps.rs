@@ -138,9 +138,7 @@ fn a_peer_that_takes_fewer_streams_is_no_step_that_costs_much() {
     crate::cost::stays("streams that the peer does not take", much(6500), |state| {
         let mut bench = Bench::new(1);
         for stream in 0..state {
-            let payload = Bytes::from_static(b"x");
-            let message = SendOptions::default().queued(bench.now, 53, payload, true);
-            bench.sender.queue.push(stream as u16, message);
+            bench.push(stream as u16, 1, Reliability::Reliable);
         }
         bench.sender.limit_streams(bench.now, 1);
         assert_eq!(bench.sender.poll_timeout(), Some(bench.now));
@@ -209,15 +207,9 @@ fn no_step_of_what_outlived_a_closed_window_costs_much() {
             bench.queue(1, 100);
             bench.packets();
             bench.sack_with(1, 0, &[], &[]);
-            let options = SendOptions {
-                reliability: Reliability::Lifetime(MS * 20),
-                ..SendOptions::default()
-            };
             for message in 0..state {
-                let payload = Bytes::from_static(b"x");
-                let queued = options.queued(bench.now, 53, payload, true);
                 let stream = 2 + message % streams.min(60_000);
-                bench.sender.queue.push(stream as u16, queued);
+                bench.push(stream as u16, 1, Reliability::Lifetime(MS * 20));
             }
             let last = SendOptions::default().queued(bench.now, 77, Bytes::from_static(b"y"), true);
             bench.sender.queue.push(65_000, last);
@@ -250,14 +242,8 @@ fn a_probe_passes_over_what_is_over() {
     bench.sender.control = Control::new(CongestionControl::NewReno, 1100, 1);
     bench.queue(1, 1084);
     bench.packets();
-    let options = SendOptions {
-        reliability: Reliability::Lifetime(MS * 20),
-        ..SendOptions::default()
-    };
     for _ in 0..1000 {
-        let payload = Bytes::from_static(b"x");
-        let message = options.queued(bench.now, 53, payload, true);
-        bench.sender.queue.push(1, message);
+        bench.push(1, 1, Reliability::Lifetime(MS * 20));
     }
     let last = SendOptions::default().queued(bench.now, 77, Bytes::from_static(b"y"), true);
     bench.sender.queue.push(1, last);
@@ -282,13 +268,7 @@ fn a_long_message_that_is_over_is_given_up_in_steps() {
     let mut bench = Bench::new(1);
     bench.sender.control = Control::new(CongestionControl::NewReno, 64 << 20, 64);
     bench.sender.peer_window = 100 << 20;
-    let options = SendOptions {
-        reliability: Reliability::Lifetime(MS * 20),
-        ..SendOptions::default()
-    };
-    let payload = Bytes::from(vec![7; 9000 * 1000]);
-    let message = options.queued(bench.now, 53, payload, true);
-    bench.sender.queue.push(1, message);
+    bench.push(1, 9000 * 1000, Reliability::Lifetime(MS * 20));
     bench.packets();
     bench.now += MS * 20;
     let times = steps_of(&mut bench, |bench| {
@@ -306,9 +286,7 @@ fn no_step_of_streams_that_may_not_begin_costs_much() {
         bench.sender.set_interleaving(true);
         bench.sender.peer_window = 3000;
         let queue = |bench: &mut Bench, stream| {
-            let payload = Bytes::from_static(&[0; 2500]);
-            let message = SendOptions::default().queued(bench.now, 53, payload, true);
-            bench.sender.queue.push(stream, message);
+            bench.push(stream, 2500, Reliability::Reliable);
         };
         queue(&mut bench, 65_000);
         bench.packet().unwrap();
@@ -328,14 +306,8 @@ fn outlived(state: usize, room: usize) -> Bench {
     let mut bench = Bench::new(1);
     bench.room = room;
     bench.sender.control = Control::new(CongestionControl::NewReno, 1 << 20, 64);
-    let options = SendOptions {
-        reliability: Reliability::Lifetime(MS * 20),
-        ..SendOptions::default()
-    };
     for message in 0..state {
-        let payload = Bytes::from_static(b"x");
-        let queued = options.queued(bench.now, 53, payload, true);
-        bench.sender.queue.push((message % 7) as u16, queued);
+        bench.push((message % 7) as u16, 1, Reliability::Lifetime(MS * 20));
     }
     bench.packets();
     assert_eq!(bench.sender.outstanding.len(), state);
@@ -353,12 +325,7 @@ fn lifetimes_that_are_over_cost_the_next_little() {
         let (noted, _) = with_gaps(state as u32, &[], |sack| longest(&mut bench, sack));
         assert_eq!(bench.sender.outstanding.len(), 0);
         assert_eq!(bench.sender.outstanding.next_expiry(), None);
-        let options = SendOptions {
-            reliability: Reliability::Lifetime(MS * 20),
-            ..SendOptions::default()
-        };
-        let message = options.queued(bench.now, 53, Bytes::from_static(b"x"), true);
-        bench.sender.queue.push(1, message);
+        bench.push(1, 1, Reliability::Lifetime(MS * 20));
         let start = Instant::now();
         assert!(bench.packet().is_some());
         (noted.max(start.elapsed()), 1)
@@ -534,13 +501,7 @@ fn no_step_of_giving_up_costs_much() {
         let mut bench = Bench::new(1);
         bench.sender.control = Control::new(CongestionControl::NewReno, 8 << 20, 64);
         bench.sender.peer_window = 100 << 20;
-        let options = SendOptions {
-            reliability: Reliability::Retransmits(0),
-            ..SendOptions::default()
-        };
-        let payload = Bytes::from(vec![7; state * 1000]);
-        let message = options.queued(bench.now, 53, payload, true);
-        bench.sender.queue.push(1, message);
+        bench.push(1, state * 1000, Reliability::Retransmits(0));
         bench.packets();
         bench.now += MS * 50;
         let last = bench.sender.outstanding.len() as u16;

@@ -57,12 +57,7 @@ fn what_probed_a_window_is_no_reordering() {
 fn what_probed_a_window_beside_a_skip_is_no_reordering() {
     let mut bench = Bench::new(1);
     bench.measured(MS * 50);
-    let short = SendOptions {
-        reliability: crate::Reliability::Lifetime(MS * 100),
-        ..SendOptions::default()
-    };
-    let message = short.queued(bench.now, 53, Bytes::from(vec![4; 1000]), true);
-    bench.sender.queue.push(1, message);
+    bench.push(1, 1000, Reliability::Lifetime(MS * 100));
     assert_eq!(bench.packets(), [[2]]);
     bench.now += MS * 101;
     bench.sender.give_up_expired(bench.now, &mut bench.stats);
@@ -203,9 +198,7 @@ fn numbers_are_never_outrun() {
     bench.sender.control = Control::new(CongestionControl::NewReno, 1 << 20, 64);
     bench.sender.peer_window = 64 << 20;
     for index in 0..70_000u32 {
-        let payload = Bytes::from_static(b"x");
-        let message = SendOptions::default().queued(bench.now, 53, payload, true);
-        bench.sender.queue.push((index % 7) as u16, message);
+        bench.push((index % 7) as u16, 1, Reliability::Reliable);
     }
     bench.packets();
     assert_eq!(bench.sender.outstanding.len(), 65_535);
