@@ -4,6 +4,17 @@ use std::time::Instant;
 
 use super::{flown::PacketNo, outstanding::Batch};
 
+/// What is known of the packet that left first.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Finding {
+    /// Nothing yet; perhaps that it is lost, when this time comes.
+    NotYet(Option<Instant>),
+    /// It should have come, and the last SACK could not speak of it.
+    Unsaid,
+    /// It is lost, or passed over; a loss is to blame on the path.
+    Lost { blame: bool },
+}
+
 /// What is found to be lost at once.
 #[derive(Debug, Default)]
 pub(super) struct Found {

@@ -8,8 +8,8 @@ use std::time::Instant;
 use super::{
     Grant, Sender,
     control::{Acked, Controller, Verdict},
-    flown::Horizon,
-    found::{Found, TimedOut, Unfinished},
+    flown::{Horizon, PacketNo},
+    found::{Finding, Found, TimedOut, Unfinished},
     outstanding::Batch,
     recovery::{Ended, prr::Prr},
 };
@@ -98,48 +98,32 @@ impl Sender {
         let flight = self.outstanding.flight_bytes();
         let mut left = self.left;
         self.recovery.reorder = None;
-        let ended = self.recovery.ended;
-        let horizon = self.hidden(now).filter(|_| ended.is_none());
+        let horizon = self.hidden(now);
         let ready = self.outstanding.go_on_leaving(&mut self.queue, &mut left)
             && self.outstanding.packets.forget_done(&mut left)
             && (self.outstanding.packets).take_back(horizon, &mut left);
         let mut seen = false;
         while ready && !self.outstanding.is_anything_leaving() {
-            let Some((packet, at)) = self.outstanding.oldest_packet(&mut left) else {
+            let Some(first) = self.outstanding.oldest_packet(&mut left) else {
                 seen = self.outstanding.packets.first_run().is_none();
                 break;
             };
-            let passed = ended.is_some() && !self.outstanding.may_first_go_again(now);
-            // RFC 9260 §3.3.4: blocks go in order, and what finds no room in the SACK may have come all the same.
-            let hidden = self.outstanding.packets.is_first_hidden(horizon);
-            let unsaid = self.outstanding.packets.is_first_beyond(self.horizon);
-            let rack = &self.recovery.rack;
-            if packet >= rack.newest() && !passed && !unsaid {
-                seen = true;
-                break;
-            }
             let in_episode = self.recovery.episode.is_some() || found.packets > 0;
-            let window = rack.window(packet, in_episode, &self.recovery.rtt);
-            let trip = match packet < rack.newest() {
-                true => rack.round_trip(),
-                false => self.recovery.rtt.longest().unwrap_or_default() * 3 / 2,
+            let blame = match self.finding(first, now, in_episode, horizon) {
+                Finding::NotYet(due) => {
+                    self.recovery.reorder = due;
+                    seen = true;
+                    break;
+                }
+                Finding::Unsaid => {
+                    self.outstanding.put_aside(&mut left);
+                    continue;
+                }
+                Finding::Lost { blame } => blame,
             };
-            let due = at + trip + window;
-            if due > now && !passed {
-                self.recovery.reorder = Some(due);
-                seen = true;
-                break;
-            }
-            if hidden {
-                self.outstanding.put_aside(&mut left);
-                continue;
-            }
+            let packet = first.0;
             let record = self.outstanding.packets.get(packet);
             let long = record.is_some_and(|record| record.long);
-            // A single packet may have come, and the peer waits for a second one.
-            let is_single = self.outstanding.packets.is_single();
-            let is_lost = packet < rack.newest() && due <= now && !unsaid;
-            let blame = is_lost || (ended == Some(Ended::Silent) && !is_single);
             let (queue, abandoned) = (&mut self.queue, &mut stats.abandoned_sent);
             let lost = (self.outstanding).lose_oldest(blame, now, queue, abandoned, &mut left);
             if lost > 0 {
@@ -158,10 +142,45 @@ impl Sender {
         seen
     }
 
-    /// What the last SACK could not speak of, and is waited for: for as long as another round trip would bring news of it.
+    /// What is known of the packet that left first.
+    fn finding(
+        &self,
+        (packet, at): (PacketNo, Instant),
+        now: Instant,
+        in_episode: bool,
+        horizon: Option<Horizon>,
+    ) -> Finding {
+        let (recovery, packets) = (&self.recovery, &self.outstanding.packets);
+        let passed = recovery.ended.is_some() && !self.outstanding.may_first_go_again(now);
+        // RFC 9260 §3.3.4: blocks go in order, and what finds no room in the SACK may have come all the same.
+        let unsaid = packets.is_first_beyond(self.horizon);
+        let rack = &recovery.rack;
+        let overtaken = packet < rack.newest();
+        if !overtaken && !passed && !unsaid {
+            return Finding::NotYet(None);
+        }
+        let trip = match overtaken {
+            true => rack.round_trip(),
+            false => recovery.rtt.longest().unwrap_or_default() * 3 / 2,
+        };
+        let due = at + trip + rack.window(packet, in_episode, &recovery.rtt);
+        if due > now && !passed {
+            return Finding::NotYet(Some(due));
+        }
+        if packets.is_first_hidden(horizon) {
+            return Finding::Unsaid;
+        }
+        // A single packet may have come, and the peer waits for a second one.
+        let silent = recovery.ended == Some(Ended::Silent) && !packets.is_single();
+        let blame = (overtaken && due <= now && !unsaid) || silent;
+        Finding::Lost { blame }
+    }
+
+    /// What the last SACK could not speak of, and is waited for: for as long as another round trip would bring news of it. Nothing, when
+    /// what has ended is passed over.
     fn hidden(&self, now: Instant) -> Option<Horizon> {
         let rack = &self.recovery.rack;
-        let last = self.horizon?;
+        let last = self.horizon.filter(|_| self.recovery.ended.is_none())?;
         let rounds = match self.outstanding.names_few_blocks() {
             true => FEW_ROUNDS,
             false => MANY_ROUNDS,
