@@ -440,7 +440,7 @@ impl Association {
         self.tx.queue.set_threshold(stream, threshold);
     }
 
-    /// The stream's weight in the round robin; 256 unless set (RFC 8831 §6.4: 128, 256, 512, 1024).
+    /// The stream's share of bytes while others have something to send as well; 256 unless set (RFC 8831 §6.4: 128, 256, 512, 1024).
     pub fn set_priority(&mut self, stream: StreamId, priority: u16) {
         self.tx.queue.set_weight(stream, priority);
     }

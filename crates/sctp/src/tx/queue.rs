@@ -108,7 +108,11 @@ impl Queue {
         let length = message.payload.len();
         let outgoing = outgoing(&mut self.streams, &self.before, stream);
         if outgoing.messages.is_empty() {
-            self.scheduler.activate(stream, outgoing.position);
+            let cost = match self.interleaved {
+                true => 0,
+                false => outgoing.cost(length),
+            };
+            self.scheduler.activate(stream, outgoing.position, cost);
         }
         if message.counts {
             outgoing.buffered.add(length);
@@ -342,13 +346,12 @@ impl Queue {
             payload: piece.payload,
         };
         if end || self.interleaved {
-            let more = !outgoing.messages.is_empty();
-            let cost = if self.interleaved {
-                (length as u64) << 10
-            } else {
-                TURN
+            let turn = match self.interleaved {
+                true => length,
+                false => begun.total,
             };
-            outgoing.position = self.scheduler.end_turn(outgoing.weight, cost, more);
+            let (cost, next) = (outgoing.cost(turn), outgoing.next_cost(self.interleaved));
+            outgoing.position = self.scheduler.end_turn(cost, next);
         }
         if piece.counts && outgoing.left(length) {
             self.low.push_back(stream);
@@ -423,11 +426,16 @@ impl Queue {
         }
         if outgoing.messages.is_empty() {
             self.scheduler.deactivate(stream);
-        } else if begun.is_some() {
-            outgoing.position = match self.scheduler.is_current(stream) {
-                true => self.scheduler.end_turn(outgoing.weight, TURN, true),
-                false => outgoing.position,
+        } else if let Some(begun) = begun
+            && self.scheduler.is_current(stream)
+        {
+            // With I-DATA each of its pieces has been a turn.
+            let left = match self.interleaved {
+                true => 0,
+                false => begun.total - length,
             };
+            let (cost, next) = (outgoing.cost(left), outgoing.next_cost(self.interleaved));
+            outgoing.position = self.scheduler.end_turn(cost, next);
         }
         if outgoing.resetting && outgoing.messages.is_empty() {
             self.quiet.push_back(stream);
@@ -538,8 +546,6 @@ impl Queue {
     }
 }
 
-/// The cost of a message where a turn is one.
-const TURN: u64 = 1 << 20;
 /// How many ordered messages of a stream may be under way.
 const MAX_NUMBERED: u16 = 32_767;
 /// What a message costs beside its bytes: its place in the queue and in the list of chunks under way.

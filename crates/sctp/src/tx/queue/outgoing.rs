@@ -94,6 +94,20 @@ impl Outgoing {
         above && self.buffered.total() <= self.threshold
     }
 
+    /// What a turn costs in which so many bytes leave.
+    pub(super) fn cost(&self, length: usize) -> u64 {
+        ((length.min(LONGEST_TURN) as u64) << 10) / u64::from(self.weight)
+    }
+
+    /// What its next turn will cost where that is a whole message, if there is one. With I-DATA it is a piece, and all are alike.
+    pub(super) fn next_cost(&self, interleaved: bool) -> Option<u64> {
+        let next = self.messages.front()?;
+        Some(match interleaved {
+            true => 0,
+            false => self.cost(next.payload.len()),
+        })
+    }
+
     /// One with the same threshold and weight.
     pub(super) fn anew(&self) -> Self {
         Self {
@@ -138,5 +152,7 @@ impl Default for Outgoing {
     }
 }
 
+/// A message that is longer costs no more: it would wait until all others have sent as much.
+const LONGEST_TURN: usize = 256 << 10;
 /// RFC 8831 §6.4.
 const NORMAL_PRIORITY: u16 = 256;
