@@ -99,14 +99,15 @@ fn a_short_queue_is_used_with_long_packets() {
 /// of is not in the network any more, and nothing waits for it.
 #[test]
 fn an_overflow_is_repaired_however_little_a_sack_says() {
-    for control in [Cubic, NewReno, Bbr] {
+    // Half of a window that hardly overflowed is less than the path has room for.
+    for (control, least) in [(Cubic, 0.8), (NewReno, 0.65), (Bbr, 0.7)] {
         for late in [0.0, 5.0] {
             let path = Path::new().round_trip(ms(100)).rate(20).queue(2);
             let path = path.reorder(late, ms(10)).blocks(20);
             let outcome = transfer(path.batch(8).control(control)).measure(secs(10));
             println!("twenty blocks, {control:?}, {late} % late: {outcome}");
             let share = outcome.goodput / path.most();
-            assert!(share >= 0.7, "{control:?}, {late}: {share:.3} {outcome}");
+            assert!(share >= least, "{control:?}, {late}: {share:.3} {outcome}");
             assert!(outcome.silence < ms(1000), "{control:?}, {late}: {outcome}");
         }
     }
@@ -121,7 +122,7 @@ fn an_overflow_of_many_holes_is_repaired_in_a_few_round_trips() {
         (100, 100, 2, 20, [0.75, 0.8, 0.6]),
         (20, 600, 2, usize::MAX, [0.62, 0.55, 0.65]),
         (50, 100, 1, 20, [0.82, 0.85, 0.5]),
-        (20, 300, 4, 20, [0.27, 0.5, 0.6]),
+        (20, 300, 4, 20, [0.5, 0.6, 0.6]),
     ];
     for (rate, trip, queue, blocks, least) in paths.into_iter().take(if whole() { 4 } else { 2 }) {
         for (control, least) in [Cubic, NewReno, Bbr].into_iter().zip(least) {
@@ -148,9 +149,15 @@ fn a_path_that_becomes_slower_is_used() {
         (50, 1, 100, 200_000),
         (100, 5, 100, 600_000),
         (50, 2, 100, 300_000),
+        (20, 2, 200, 300_000),
+        (20, 1, 300, 300_000),
     ] {
-        for blocks in [20, usize::MAX] {
-            let path = Path::new().round_trip(ms(trip)).rate(rate).queue(4);
+        for (control, blocks) in [(Cubic, 20), (Cubic, usize::MAX), (NewReno, 20)] {
+            let path = Path::new()
+                .round_trip(ms(trip))
+                .rate(rate)
+                .queue(4)
+                .control(control);
             let shares = (0..if whole() { 10 } else { 2 }).map(|run| {
                 let mut transfer = transfer(path.batch(8).blocks(blocks));
                 transfer.run(ms(10_000 + 37 * run));
@@ -161,7 +168,7 @@ fn a_path_that_becomes_slower_is_used() {
                 goodput / path.rate(slower).most()
             });
             let shares = Vec::from_iter(shares);
-            println!("{rate} to {slower} Mbit/s, {blocks} blocks: {shares:.2?}");
+            println!("{rate} to {slower} Mbit/s, {control:?}, {blocks} blocks: {shares:.2?}");
             assert!(shares.iter().all(|it| *it > 0.8), "{shares:.2?}");
         }
     }

@@ -252,12 +252,14 @@ impl Sender {
         }
     }
 
-    /// It is over when all that left before it is accounted for and nothing waits to be sent again; not at a TSN.
+    /// It is over when all that left before it is accounted for, and nothing waits to be sent again or as much may be in flight as the window is
+    /// for: a window that is small grows while much is repaired. Not at a TSN.
     fn end_episode(&mut self) {
-        let recovery = &mut self.recovery;
-        if recovery.episode.is_some()
+        let (recovery, window) = (&mut self.recovery, self.control.window());
+        let full = |prr: Prr| prr.window() + self.measured >= window;
+        if let Some(prr) = recovery.episode
             && self.outstanding.packets.oldest() >= recovery.reduced_at
-            && self.outstanding.peek_lost().is_none()
+            && (full(prr) || self.outstanding.peek_lost().is_none())
         {
             recovery.episode = None;
             recovery.rack.episode_ended();

@@ -1,6 +1,6 @@
 //! HyStart++: the end of slow start before the queue overflows (RFC 9406).
 
-use std::time::Duration;
+use std::{ops::Range, time::Duration};
 
 use super::controller::Acked;
 use crate::tx::flown::PacketNo;
@@ -8,11 +8,14 @@ use crate::tx::flown::PacketNo;
 /// Looks for a round trip that grows while the window does.
 #[derive(Debug, Default)]
 pub(crate) struct HyStart {
-    /// The round ends when this packet is acknowledged.
-    round_end: PacketNo,
+    /// The packets of the round, which ends when the one after them is acknowledged.
+    round: Range<PacketNo>,
+    /// Of the parts of a round the one that took longest: the least round trip in it.
     last_round: Option<Duration>,
     this_round: Option<Duration>,
-    samples: u32,
+    /// The same of the part that is not over, and how many packets tell it.
+    part: Option<Duration>,
+    samples: u64,
     /// Something of it left while the window was all in use.
     used: bool,
     /// Conservative slow start: the least round trip at its start, and the rounds so far.
@@ -32,38 +35,42 @@ impl HyStart {
     /// Slow start begins again.
     pub(crate) fn restart(&mut self) {
         *self = Self {
-            round_end: self.round_end,
+            round: self.round.end..self.round.end,
             ..Self::default()
         };
     }
 
-    /// RFC 9406 §4.2.
+    /// RFC 9406 §4.2, with the parts of a round for a round: a queue of a bandwidth-delay product fills within one, and the least of all its
+    /// round trips tells of it when the next has overflowed it. As paths are not even, no part of the round before may have taken as long.
     pub(crate) fn on_acked(&mut self, acked: &Acked) -> Pace {
         self.used |= acked.limited > 0;
         if let Some(sample) = acked.sample {
-            let least = self.this_round.map_or(sample, |least| least.min(sample));
-            self.this_round = Some(least);
+            self.part = Some(self.part.map_or(sample, |least| least.min(sample)));
             // One acknowledgement of a batch stands for its packets.
-            self.samples = self.samples.saturating_add(acked.packets.max(1));
+            self.samples += u64::from(acked.packets.max(1));
         }
-        if self.samples >= MIN_SAMPLES
-            && let Some(this) = self.this_round
+        let enough = (self.round.end - self.round.start) / PARTS;
+        if self.samples >= enough.max(MIN_SAMPLES)
+            && let Some(part) = self.part.take()
         {
+            self.samples = 0;
+            self.this_round = self.this_round.max(Some(part));
             match self.conservative {
                 None => {
-                    let late = |last: Duration| this >= last + (last / 8).clamp(MIN_RISE, MAX_RISE);
+                    let late = |last: Duration| part >= last + (last / 8).clamp(MIN_RISE, MAX_RISE);
                     if self.last_round.is_some_and(late) {
-                        self.conservative = Some((this, 0));
+                        self.conservative = Some((part, 0));
                     }
                 }
                 // It was a spike and no queue.
-                Some((baseline, _)) if this < baseline => self.conservative = None,
+                Some((baseline, _)) if part < baseline => self.conservative = None,
                 Some(_) => {}
             }
         }
-        if acked.newest >= self.round_end {
-            self.round_end = acked.next;
-            self.last_round = self.this_round.take().or(self.last_round);
+        if acked.newest >= self.round.end {
+            self.round = self.round.end..acked.next;
+            let (part, this) = (self.part.take(), self.this_round.take());
+            self.last_round = this.or(part).or(self.last_round);
             self.samples = 0;
             if !std::mem::take(&mut self.used) {
                 // What takes longer without a window that is used is the path, and no queue of ours.
@@ -84,8 +91,10 @@ impl HyStart {
     }
 }
 
+/// A round has so many parts, if that leaves each enough packets.
+const PARTS: u64 = 8;
 /// N_RTT_SAMPLE, MIN_RTT_THRESH, MAX_RTT_THRESH, CSS_GROWTH_DIVISOR and CSS_ROUNDS of RFC 9406 §4.3.
-const MIN_SAMPLES: u32 = 8;
+const MIN_SAMPLES: u64 = 8;
 const MIN_RISE: Duration = Duration::from_millis(4);
 const MAX_RISE: Duration = Duration::from_millis(16);
 const DIVISOR: usize = 4;

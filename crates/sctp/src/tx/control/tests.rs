@@ -20,6 +20,17 @@ fn round(
     pieces: usize,
     sample: Duration,
 ) {
+    round_of(control, now, packet, pieces, |_| sample);
+}
+
+/// The same, of which each piece has a round trip of its own.
+fn round_of(
+    control: &mut Control,
+    now: Instant,
+    packet: &mut PacketNo,
+    pieces: usize,
+    sample: impl Fn(usize) -> Duration,
+) {
     let window = control.window();
     let next = *packet + (window / PACKET) as u64;
     for piece in 1..=pieces {
@@ -31,8 +42,8 @@ fn round(
             packets: (limited / PACKET).max(1) as u32,
             newest,
             next,
-            sample: Some(sample),
-            smoothed: sample,
+            sample: Some(sample(piece)),
+            smoothed: sample(piece),
         });
     }
     *packet = next;
@@ -132,6 +143,37 @@ fn a_growing_round_trip_ends_slow_start() {
             Duration::from_millis(50),
         );
         assert_eq!(control.window(), 2 * before);
+    }
+}
+
+/// A queue of a bandwidth-delay product fills within one round: it is seen there, not in the next, for which it has no room.
+#[test]
+fn a_queue_is_seen_while_it_fills() {
+    for mut control in both() {
+        let (now, mut packet) = (start(), 1);
+        for _ in 0..4 {
+            let sample = Duration::from_millis(50);
+            round(&mut control, now, &mut packet, 40, sample);
+        }
+        let before = control.window();
+        let fills = |piece| Duration::from_millis(50 + piece as u64);
+        round_of(&mut control, now, &mut packet, 40, fills);
+        assert!(control.window() < before * 3 / 2, "{control:?}");
+    }
+}
+
+/// On a path that is not even a part of a round is late in each, and that is no queue.
+#[test]
+fn what_was_as_late_before_is_no_queue() {
+    for mut control in both() {
+        let (now, mut packet) = (start(), 1);
+        let uneven = |piece| Duration::from_millis(if piece > 20 { 80 } else { 50 });
+        round_of(&mut control, now, &mut packet, 40, uneven);
+        for _ in 0..2 {
+            let before = control.window();
+            round_of(&mut control, now, &mut packet, 40, uneven);
+            assert!(control.window() >= 2 * before - PACKET, "{control:?}");
+        }
     }
 }
 

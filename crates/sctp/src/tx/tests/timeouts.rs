@@ -202,3 +202,38 @@ fn a_timeout_of_a_model_stays_unless_all_of_it_was_for_nothing() {
         "five of eight have come"
     );
 }
+
+/// What is sent again first after a timeout is lost as well, and a hundred packets wait behind it: the window that is left for them grows while
+/// they are repaired. It was four packets until the last of them.
+#[test]
+fn a_small_window_grows_while_much_is_repaired() {
+    let mut bench = Bench::new(1);
+    bench.measured(MS * 50);
+    bench.sender.control = Control::new(CongestionControl::Cubic, 1084, 200);
+    bench.queue(100, 1084);
+    bench.packets();
+    while bench.sender.outstanding.len() < 100 {
+        bench.wait(MS * 50);
+    }
+    bench.sender.recovery.probe = None;
+    bench.now = bench.sender.recovery.t3.unwrap();
+    bench.sender.handle_timeout(bench.now, &mut bench.stats);
+    assert_eq!(bench.packets(), [[2]]);
+    bench.now += MS * 50;
+    bench.sack(2, &[]);
+    assert_eq!(bench.packets(), [[3], [4]]);
+    bench.now += MS * 50;
+    bench.sack(2, &[(2, 2)]);
+    bench.wait(MS * 50);
+    assert_eq!(bench.stats.fast_recoveries, 1);
+    for _ in 0..12 {
+        bench.now += MS * 50;
+        let all = bench.packets().concat();
+        bench.sack(all.iter().copied().max().unwrap_or(3), &[]);
+    }
+    assert!(
+        bench.sender.control.window() > 8 * 1100,
+        "{}",
+        bench.sender.control.window()
+    );
+}
