@@ -174,6 +174,25 @@ fn a_path_that_becomes_slower_is_used() {
     }
 }
 
+/// The model measures what comes, and a SACK of twenty blocks says most of it later: where packets are late and none is lost it is nearly
+/// new, and what a probe for more has lost bounds nothing that leaves after it.
+#[test]
+fn a_model_keeps_its_rate_though_sacks_are_short() {
+    let path = |rate, queue| Path::new().round_trip(ms(100)).rate(rate).queue(queue);
+    let late = path(100, 4).reorder(20.0, ms(50));
+    for (name, path, least) in [
+        ("20 % late", late, 0.7),
+        ("a queue of 1/2", path(50, 2), 0.82),
+    ] {
+        let mut transfer = transfer(path.blocks(20).batch(8).control(Bbr));
+        transfer.run(secs(5));
+        let outcome = transfer.measure(secs(15));
+        let share = outcome.goodput / path.most();
+        println!("twenty blocks, the model, {name}: {outcome}, {share:.3}");
+        assert!(share >= least, "{name}: {share:.3}");
+    }
+}
+
 /// In steady state random loss is found without a timeout.
 #[test]
 fn random_loss_needs_no_timeout() {

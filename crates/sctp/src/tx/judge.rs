@@ -206,7 +206,7 @@ impl Sender {
         };
         let lost = match found.packets {
             0 => None,
-            _ => rates.lost(found.bytes, found.newest),
+            packets => rates.lost(packets, found.bytes, found.newest),
         };
         if found.fresh > 0 {
             self.recovery.reduced_at = self.outstanding.packets.next();
@@ -222,7 +222,8 @@ impl Sender {
             flight: self.outstanding.pipe(),
             round_trip: batch.sample.map(|(_, sample)| sample),
             limited: batch.limited > 0,
-            lost: lost.map(|(in_flight, since)| (found.packets, in_flight, since)),
+            lost,
+            unsaid: self.horizon.is_some(),
         });
         self.forget_packets(now);
     }

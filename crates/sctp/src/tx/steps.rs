@@ -3,7 +3,10 @@
 //! While something is left, no verdict is spoken, no timer of the sender's is served and no data leaves: what follows is as if all
 //! had been taken at once.
 
-use std::{collections::VecDeque, time::Instant};
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
 
 use super::{
     Progress, Sender,
@@ -195,15 +198,27 @@ impl Sender {
     }
 
     fn known(&self, at: Instant) -> Known {
+        let rtt = &self.recovery.rtt;
         Known {
             now: at,
-            min_rtt: self.recovery.rtt.shortest(),
+            min_rtt: rtt.shortest(),
+            timely: self.timely(),
             told: self.horizon,
             limited: self.limited,
             highest: self.highest,
             duplicate: false,
             horizon: None,
             left: self.left,
+        }
+    }
+
+    /// Where packets come out of order and none is lost, each SACK may be full, and what it says first is nearly as new as it could be.
+    fn timely(&self) -> Duration {
+        let calm = self.outstanding.peek_lost().is_none()
+            && self.outstanding.packets.oldest() >= self.recovery.reduced_at;
+        match calm {
+            true => self.recovery.rtt.least() * 5 / 4,
+            false => Duration::ZERO,
         }
     }
 

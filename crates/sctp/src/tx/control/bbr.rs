@@ -96,8 +96,8 @@ impl Bbr {
         let probing = matches!(self.state, State::Startup | State::Refill | State::Up);
         self.model
             .update(verdict, probing, self.cycle.count, self.window);
-        if let Some((_, in_flight, lost)) = verdict.lost {
-            self.handle_loss(verdict, in_flight, lost);
+        if let Some(lost) = verdict.lost {
+            self.handle_loss(verdict, lost);
         }
         self.leave_startup(verdict);
         // §5.3.2: what drains no further was taken for more than the path delivers.

@@ -63,8 +63,20 @@ pub(crate) struct Verdict {
     pub(crate) round_trip: Option<Duration>,
     /// Some of what it acknowledges left while the window was all in use.
     pub(crate) limited: bool,
-    /// What was lost: how many packets, what was in flight with the last of them, and what was lost since it left.
-    pub(crate) lost: Option<(u32, usize, u64)>,
+    pub(crate) lost: Option<Lost>,
+    /// The last SACK had not room for all.
+    pub(crate) unsaid: bool,
+}
+
+/// What a verdict found to be lost.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lost {
+    pub(crate) packets: u32,
+    /// When the last of them left, and what was in flight then, itself included.
+    pub(crate) left: Instant,
+    pub(crate) in_flight: usize,
+    /// How many bytes were lost since.
+    pub(crate) since: u64,
 }
 
 impl Rates {
@@ -153,11 +165,16 @@ impl Rates {
         sample
     }
 
-    /// So much was lost, of which this packet left last: what had been in flight with it, and what was lost since.
-    pub(crate) fn lost(&mut self, bytes: usize, newest: PacketNo) -> Option<(usize, u64)> {
+    /// So many packets were lost, of which this one left last.
+    pub(crate) fn lost(&mut self, packets: u32, bytes: usize, newest: PacketNo) -> Option<Lost> {
         self.lost += bytes as u64;
         let record = self.get(newest)?;
-        Some((record.in_flight, self.lost - record.lost))
+        Some(Lost {
+            packets,
+            left: record.at,
+            in_flight: record.in_flight,
+            since: self.lost - record.lost,
+        })
     }
 
     /// Packets before this one have nothing in flight. False if forgetting them was more than there is `left`.
@@ -234,6 +251,7 @@ mod tests {
         assert!(rates.acked(later, (1000, 0), Some(2), 0).app_limited);
         assert!(!rates.is_starved());
         rates.sent(later, 3, (0, 1000));
-        assert_eq!(rates.lost(1000, 3), Some((1000, 1000)));
+        let lost = rates.lost(1, 1000, 3).unwrap();
+        assert_eq!((lost.in_flight, lost.since), (1000, 1000));
     }
 }

@@ -57,6 +57,8 @@ pub(crate) struct Batch {
 pub(crate) struct Known {
     pub(crate) now: Instant,
     pub(crate) min_rtt: Duration,
+    /// What took no longer came just now, or nearly, whatever the SACK before could speak of.
+    pub(crate) timely: Duration,
     /// Packets before this one were sent while the window was all in use.
     pub(crate) limited: PacketNo,
     /// The highest number that was acknowledged.
@@ -281,7 +283,9 @@ impl Outstanding {
                 self.flight.remove(length, size, aside);
                 // The SACK before could not have said that it had come.
                 let late = aside || known.told.is_some_and(|told| seq > told);
-                batch.aside += if late { size } else { 0 };
+                if late && !self.is_timely(packet, known) {
+                    batch.aside += size;
+                }
                 self.arrived(seq, (packet, tries, late), known, batch);
                 self.packets.done(packet);
             }
@@ -296,6 +300,11 @@ impl Outstanding {
             batch.reordered |= seq < known.highest;
         }
         known.highest = known.highest.max(seq);
+    }
+
+    fn is_timely(&self, packet: PacketNo, known: &Known) -> bool {
+        let record = self.packets.get(packet);
+        record.is_some_and(|it| known.now.saturating_duration_since(it.at) <= known.timely)
     }
 
     /// A chunk that was in flight has arrived: what that says of the packet it went in.

@@ -1,5 +1,7 @@
 //! What the path is like: its bandwidth, and what of it there is at the moment.
 
+use std::time::Instant;
+
 use super::super::rate::Verdict;
 
 /// The long view, the short one, and the rounds they are taken by.
@@ -20,6 +22,8 @@ pub(crate) struct Model {
     loss_round_end: u64,
     loss_round_start: bool,
     loss_in_round: bool,
+    /// What left before asked for more than there was.
+    pub(super) probed_until: Option<Instant>,
     /// Packets lost in this round, and whether as a share they were too many.
     lost_packets: u32,
     losing: bool,
@@ -31,7 +35,7 @@ pub(crate) struct Model {
     /// What arrives beyond what the bandwidth explains, of late: acknowledgements come in batches.
     extra: [u64; 2],
     extra_rounds: u64,
-    epoch: Option<(std::time::Instant, u64)>,
+    epoch: Option<(Instant, u64)>,
     /// All that was delivered by the last verdict.
     total: u64,
 }
@@ -51,6 +55,7 @@ impl Model {
             loss_round_end: 0,
             loss_round_start: false,
             loss_in_round: false,
+            probed_until: None,
             lost_packets: 0,
             losing: false,
             full: false,
@@ -104,10 +109,12 @@ impl Model {
         self.update_most(verdict, cycle);
         self.update_extra(verdict);
         self.update_full(verdict);
-        if let Some((packets, in_flight, lost)) = verdict.lost {
-            self.loss_in_round = true;
-            self.lost_packets += packets;
-            self.losing |= self.lost_packets >= MANY_LOST && is_too_high(in_flight, lost);
+        if let Some(lost) = verdict.lost {
+            // Where a SACK has not room for all, what a probe lost is told for rounds, and says nothing of what is asked for since.
+            self.loss_in_round |= !verdict.unsaid || Some(lost.left) >= self.probed_until;
+            self.lost_packets += lost.packets;
+            let too_high = is_too_high(lost.in_flight, lost.since);
+            self.losing |= self.lost_packets >= MANY_LOST && too_high;
         }
         if self.loss_round_start {
             self.adapt_short(probing, window);

@@ -3,16 +3,16 @@
 use std::time::{Duration, Instant};
 
 use super::{
-    super::rate::Verdict,
+    super::rate::{Lost, Verdict},
     Bbr, State,
     cycle::Feedback,
     model::{BETA, is_too_high},
 };
 
 impl Bbr {
-    pub(super) fn handle_loss(&mut self, verdict: &Verdict, in_flight: usize, lost: u64) {
-        if self.cycle.sampling && is_too_high(in_flight, lost) {
-            self.bear_less(verdict, in_flight);
+    pub(super) fn handle_loss(&mut self, verdict: &Verdict, lost: Lost) {
+        if self.cycle.sampling && is_too_high(lost.in_flight, lost.since) {
+            self.bear_less(verdict, lost.in_flight);
         }
     }
 
@@ -131,6 +131,9 @@ impl Bbr {
         self.cycle.stamp = Some(now);
         self.cycle.feedback = Feedback::Stopping;
         self.cycle.sampling &= self.state == State::Up;
+        if matches!(self.state, State::Up | State::Drain) {
+            self.model.probed_until = Some(now);
+        }
         self.state = State::Down;
     }
 

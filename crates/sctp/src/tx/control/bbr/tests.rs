@@ -93,7 +93,7 @@ impl Line {
             .losses
             .is_some_and(|every| packet.is_multiple_of(every));
         let lost = match gone {
-            true => self.rates.lost(PACKET, packet),
+            true => self.rates.lost(1, PACKET, packet),
             false => None,
         };
         let (acked, newest) = if gone {
@@ -108,7 +108,8 @@ impl Line {
             flight: self.flight(),
             round_trip: newest.map(|_| self.now.duration_since(at)),
             limited,
-            lost: lost.map(|(in_flight, since)| (1, in_flight, since)),
+            lost,
+            unsaid: false,
         };
         self.bbr.on_verdict(&verdict);
         self.rates.forget(packet, &mut { usize::MAX });
