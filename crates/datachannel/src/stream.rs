@@ -10,6 +10,8 @@ pub(crate) struct Stream {
     pub(crate) outgoing: Reset,
     /// Whether the peer has reset its direction.
     pub(crate) incoming_reset: bool,
+    /// Whether it has reset it once more when it may have seen both directions reset: a life in which it said nothing may have ended.
+    pub(crate) reset_again: bool,
     /// What came for the next life of the stream.
     pub(crate) next: Option<Box<Next>>,
 }
@@ -52,6 +54,7 @@ impl Stream {
             occupant,
             outgoing: Reset::Unasked,
             incoming_reset: false,
+            reset_again: false,
             next: None,
         }
     }

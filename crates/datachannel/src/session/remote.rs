@@ -98,6 +98,11 @@ impl Session {
             next.closed = true;
             return;
         }
+        // SCTP has told of each request once, so the peer means this one.
+        if stream.may_be_over_for_peer() {
+            stream.reset_again = true;
+            return;
+        }
         match stream.occupant {
             Occupant::Channel(id) => {
                 let Some(channel) = self.channels.get(&id) else {
@@ -311,6 +316,9 @@ impl Session {
         }
         if let Some(next) = stream.next {
             self.begin_next(number, *next);
+        } else if stream.reset_again {
+            // The peer has a channel still, which waits for our direction to be reset. Had anything come behind, it would have none.
+            self.handle_incoming_reset(number);
         }
     }
 

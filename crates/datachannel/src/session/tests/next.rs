@@ -1,4 +1,4 @@
-//! User messages for the next life of a stream, which the peer may have before we know that our reset was performed.
+//! What comes for the next life of a stream, which the peer may have before we know that our reset was performed.
 
 use super::*;
 
@@ -126,5 +126,47 @@ fn messages_of_the_next_life_go_with_the_association() {
         assert_eq!(session.held.unclaimed, 0);
         assert_eq!(events(&mut session), [closed(first, Initiator::User, None)]);
         assert!(session.open(negotiated(5)).is_ok());
+    }
+}
+
+/// A life of which nothing came but its end is over for the peer when our direction has been reset once more.
+#[test]
+fn a_life_without_a_word_ends() {
+    let mut session = client();
+    over_for_peer(&mut session, 5);
+    session.handle_incoming_reset(5);
+    assert_eq!(resets(&mut session), [], "the first is not answered yet");
+    // As many as the peer likes: each is the end of the one before.
+    for _ in 0..3 {
+        session.handle_outgoing_reset(5);
+        assert_eq!(resets(&mut session), [5]);
+        assert_eq!(session.open(negotiated(5)), Err(Error::IdInUse));
+        session.handle_incoming_reset(5);
+    }
+    session.handle_outgoing_reset(5);
+    assert_eq!(resets(&mut session), [5]);
+    session.handle_outgoing_reset(5);
+    assert_eq!(resets(&mut session), []);
+    assert!(session.open(negotiated(5)).is_ok());
+    assert_eq!((session.held.unclaimed, session.held.channels), (0, 0));
+}
+
+/// What comes behind a second reset says that no life had begun before it.
+#[test]
+fn a_life_is_not_ended_by_a_reset_before_it() {
+    type Turn = fn(&mut Session);
+    let turns: [Turn; 2] = [
+        |it| it.handle_message(5, &open_bytes("", "")),
+        |it| assert_eq!(it.handle_user_message(5), Disposition::Hold),
+    ];
+    for turn in turns {
+        let mut session = client();
+        over_for_peer(&mut session, 5);
+        session.handle_incoming_reset(5);
+        turn(&mut session);
+        session.handle_outgoing_reset(5);
+        assert_ne!(session.handle_user_message(5), Disposition::Discard);
+        sends(&mut session);
+        assert_eq!(resets(&mut session), []);
     }
 }

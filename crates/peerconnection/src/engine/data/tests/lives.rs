@@ -62,6 +62,22 @@ fn messages_of_a_life_that_is_over_are_dropped() {
     assert_eq!(wire.read(third), Some(Message::from(vec![2; 900])));
 }
 
+/// A life in which the peer says nothing, and which it ends before we know that the one before is over, ends there too.
+#[test]
+fn a_life_without_a_word_ends_for_the_peer() {
+    let (mut wire, first) = unanswered(6);
+    wire.peer_events.clear();
+    assert_eq!(wire.peer.reset_streams(wire.now, &[6]), Ok(()));
+    wire.run();
+    wire.pass(Duration::from_secs(2));
+    assert_eq!(wire.state(first), DataChannelState::Closed);
+    assert!(wire.was_reset(6), "once more");
+    let third = wire.opens(Some(6), "");
+    wire.peer_sends(6, BINARY, vec![2; 900]);
+    wire.pass(Duration::from_secs(1));
+    assert_eq!(wire.read(third), Some(Message::from(vec![2; 900])));
+}
+
 /// They wait as long as others that have no channel, and then their stream is reset.
 #[test]
 fn messages_of_a_life_that_nobody_has_are_given_up() {
