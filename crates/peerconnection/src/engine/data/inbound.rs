@@ -331,7 +331,7 @@ impl Data {
             };
             match reader.filter(|_| is_users) {
                 Some(id) => self.keep(id, message.ppid, message.payload),
-                None => self.messages_dropped += 1,
+                None => self.messages_dropped += u64::from(is_users),
             }
         }
         Moved::Some

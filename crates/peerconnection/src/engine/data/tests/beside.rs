@@ -79,6 +79,19 @@ fn an_end_waits_for_no_acknowledgement() {
     assert!(is_closed(&mut wire, other));
 }
 
+/// What moves beside the window is the application's; what stood between is no message that is dropped.
+#[test]
+fn an_acknowledgement_is_no_message_that_is_dropped() {
+    let mut wire = Wire::new(&Settings::default().receive_window(WINDOW));
+    let id = wire.opens(Some(2), "");
+    wire.peer_sends(2, BINARY, vec![1; 700]);
+    wire.peer_sends(2, datachannel::ppid::DCEP, vec![2]);
+    fills(&mut wire, 2, &[800]);
+    assert!(is_closed(&mut wire, id));
+    assert_eq!(reads(&mut wire, id), [700, 800]);
+    assert_eq!(wire.data.messages_dropped(), 0);
+}
+
 /// Nobody reads from a channel that was closed here, or forgotten, so its end waits for nothing.
 #[test]
 fn an_end_that_is_wanted_waits_for_nothing() {
