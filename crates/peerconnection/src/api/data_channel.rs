@@ -264,7 +264,7 @@ impl DataChannel {
     /// # Errors
     ///
     /// `Aborted` when the channel has ended without that, as by `close()` of the connection or the end of its runtime, and when the
-    /// connection has `failed`.
+    /// connection has `failed`; also when the peer has begun its association anew, as it has forgotten then what it had acknowledged.
     pub async fn flush(&self) -> Result<(), Error> {
         wait(|waiter| {
             self.connection().with(|state| {

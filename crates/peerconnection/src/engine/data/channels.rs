@@ -85,8 +85,9 @@ impl Data {
     /// What W3C goes on showing of a channel that has just been closed.
     fn note_end(&mut self, id: ChannelId) {
         let left = match self.channel(id).map(|it| it.stream()) {
-            // Nothing of it is left when the association was restarted.
             Some(Some(stream)) if !self.is_restarting() => self.amounts(id, stream),
+            // The association has forgotten what was on its way, and the peer what it had.
+            Some(Some(_)) => (0, self.has_sent(id)),
             _ => (0, false),
         };
         let Some(local) = self.channels.get_mut(&id) else {
@@ -97,6 +98,11 @@ impl Data {
             self.let_go(id);
             self.channels.remove(&id);
         }
+    }
+
+    fn has_sent(&self, id: ChannelId) -> bool {
+        let channel = self.channel(id);
+        channel.is_some_and(|it| it.stats().messages_sent > 0)
     }
 
     /// What is buffered on the stream of a channel, and whether the peer has not acknowledged everything.

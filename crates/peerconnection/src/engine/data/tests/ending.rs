@@ -260,3 +260,18 @@ fn a_restart_closes_channels_in_steps() {
     let received = wire.peer.read(channels - 3).map(|it| it.payload);
     assert_eq!(received.as_deref(), Some(&[3; 700][..]));
 }
+
+/// The peer that begins anew has nothing of what was sent, so nobody may take it for acknowledged.
+#[test]
+fn what_was_sent_is_lost_when_the_peer_begins_anew() {
+    let mut wire = Wire::new(&Settings::default());
+    let ids = Vec::from_iter((0..40).map(|id| wire.opens(Some(id), "")));
+    wire.run();
+    wire.sends(ids[7], vec![5; 50_000]);
+    wire.peer_restarts();
+    wire.pass(Duration::from_secs(1));
+    let closed = DataChannelState::Closed;
+    assert!(ids.iter().all(|id| wire.state(*id) == closed));
+    let lost = Vec::from_iter(ids.iter().filter(|id| wire.data.has_lost(**id)));
+    assert_eq!(lost, [&ids[7]]);
+}
