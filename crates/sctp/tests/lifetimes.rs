@@ -49,7 +49,7 @@ fn what_cannot_leave_in_its_life_does_not_begin() {
     let lossy = Link::new(1).delay(ms(50)).loss(percent(5));
     let paths = [
         (slow(25_000), true, 170),
-        (slow(100_000), false, 170),
+        (slow(100_000), false, 160),
         (lossy, false, 50),
     ];
     for control in CONTROLS {
