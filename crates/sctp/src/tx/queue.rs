@@ -83,9 +83,6 @@ pub(crate) struct Queue {
     /// Messages of several pieces that have begun: their lengths, and how much is left of all of them.
     begun: BTreeSet<(usize, StreamId)>,
     begun_left: Account,
-    /// Streams of which the next message may not begin yet, in the order of their turns; and the one of them that may now.
-    parked: VecDeque<StreamId>,
-    admitted: Option<StreamId>,
     /// What the peer has room for, and how much a piece has.
     room: (usize, usize),
     pace: Option<Pace>,
@@ -156,7 +153,7 @@ impl Queue {
             };
             let limit = message.limit;
             let lives = begun || self.reliable || self.can_leave(limit, next.left, now);
-            if lives && (begun || self.may_begin(next.left)) {
+            if lives && (begun || self.may_begin(stream)) {
                 return Some(next);
             }
             if *left == 0 {
@@ -166,9 +163,7 @@ impl Queue {
             *left = left.saturating_sub(3 * effort::MESSAGE);
             if lives {
                 // It is not asked again in each round: there may be very many of them.
-                self.scheduler.deactivate(stream);
-                self.admitted.take_if(|admitted| *admitted == stream);
-                self.parked.push_back(stream);
+                self.scheduler.park();
             } else {
                 *abandoned += 1;
                 self.drop_front(stream);
@@ -198,19 +193,36 @@ impl Queue {
         self.pace = pace;
     }
 
+    /// Whether the next message of a stream may begin.
+    fn may_begin(&self, stream: StreamId) -> bool {
+        let (_, piece) = self.room;
+        let Some((_, length)) = self.front(stream) else {
+            return false;
+        };
+        !self.interleaved || length <= piece || self.fits(length)
+    }
+
     /// RFC 8260 leaves it open that a peer's buffer fills with parts of messages of which none can be completed. What
     /// is begun beside the largest stays within half of what the peer has room for.
-    fn may_begin(&self, length: usize) -> bool {
-        let (peer, piece) = self.room;
-        if !self.interleaved || length <= piece {
-            return true;
-        }
-        let Some((_, largest)) = self.begun.last() else {
+    fn fits(&self, length: usize) -> bool {
+        let Some((_, left)) = self.largest() else {
             return true;
         };
-        let front = self.streams.get(largest).and_then(|it| it.messages.front());
-        let left = front.map_or(0, |message| message.payload.len());
+        let (peer, _) = self.room;
         self.begun_left.total().saturating_sub(left) + length <= peer / 2
+    }
+
+    /// The stream of the largest message that has begun, and what is left of that.
+    fn largest(&self) -> Option<(&Outgoing, usize)> {
+        let (_, stream) = self.begun.last()?;
+        self.front(*stream)
+    }
+
+    /// The stream, if something waits on it, and how long the first of that is.
+    fn front(&self, stream: StreamId) -> Option<(&Outgoing, usize)> {
+        let outgoing = self.streams.get(&stream)?;
+        let message = outgoing.messages.front()?;
+        Some((outgoing, message.payload.len()))
     }
 
     /// Whether a message that begins now can leave in its life, as far as that is known, and with a fifth to spare for what slows it down.
@@ -238,17 +250,13 @@ impl Queue {
             .is_none_or(|pace| pace.takes(length) <= rest * 4 / 5)
     }
 
-    /// The stream that waits longest to begin has its turn again when it may, one after the other.
+    /// The first of the streams that are parked has its turn if that has come and its message may begin.
     fn admit(&mut self) {
-        if self.admitted.is_none()
-            && let Some(stream) = self.parked.front()
-            && let Some(outgoing) = self.streams.get(stream)
-            && let Some(message) = outgoing.messages.front()
-            && self.may_begin(message.payload.len())
+        if let Some((stream, position)) = self.scheduler.first_parked()
+            && self.scheduler.is_due(position)
+            && self.may_begin(stream)
         {
-            // At once: the one whose turn it is would begin its next message, and there would be no room again.
-            self.scheduler.turn_to(*stream, outgoing.position);
-            self.admitted = self.parked.pop_front();
+            self.scheduler.turn_to(stream);
         }
     }
 
@@ -295,7 +303,6 @@ impl Queue {
         let begun = outgoing.begun.take();
         let begin = begun.is_none();
         let begun = begun.unwrap_or_else(|| {
-            self.admitted.take_if(|admitted| *admitted == stream);
             let next = match message.ordered {
                 true => &mut outgoing.next_ordered,
                 false => &mut outgoing.next_unordered,
@@ -415,7 +422,6 @@ impl Queue {
             return;
         };
         let length = message.payload.len();
-        self.admitted.take_if(|admitted| *admitted == stream);
         let begun = outgoing.begun.take();
         if let Some(begun) = begun {
             self.begun.remove(&(begun.total, stream));

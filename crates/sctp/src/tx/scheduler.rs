@@ -11,8 +11,11 @@ pub(crate) struct Scheduler {
     current: Option<Turn>,
     /// By where each ends, and by who came first.
     waiting: BTreeMap<(u64, u64), Turn>,
-    /// Where each stream stands in `waiting`.
+    /// Streams that may not have their turns yet, by how far on they are, and by who came first.
+    parked: BTreeMap<(u64, u64), StreamId>,
+    /// Where each stream stands in `waiting` or `parked`.
     places: BTreeMap<StreamId, (u64, u64)>,
+    /// Who has something to send again begins here: where the least far on are.
     clock: u64,
     arrivals: u64,
 }
@@ -33,9 +36,45 @@ impl Scheduler {
         self.enqueue(stream, begin, cost);
     }
 
-    /// The same, and it is its turn now; whose turn it was waits for the next.
-    pub(crate) fn turn_to(&mut self, stream: StreamId, position: u64) {
-        let begin = position.max(self.clock);
+    /// The stream whose turn it is may not have it yet. It keeps its position.
+    pub(crate) fn park(&mut self) {
+        if let Some(Turn { stream, begin, .. }) = self.current.take() {
+            self.arrivals = self.arrivals.wrapping_add(1);
+            let place = (begin, self.arrivals);
+            self.parked.insert(place, stream);
+            self.places.insert(stream, place);
+        }
+    }
+
+    /// How many streams are parked.
+    pub(crate) fn parked(&self) -> usize {
+        self.parked.len()
+    }
+
+    /// Of those that are parked the one that is least far on, and how far that is.
+    pub(crate) fn first_parked(&self) -> Option<(StreamId, u64)> {
+        let ((begin, _), stream) = self.parked.first_key_value()?;
+        Some((*stream, self.clock.max(*begin)))
+    }
+
+    /// Whether it is the turn of a stream that is so far on.
+    pub(crate) fn is_due(&self, begin: u64) -> bool {
+        let current = self.current.is_none_or(|turn| begin <= turn.end);
+        let first = self.waiting.first_key_value();
+        current && first.is_none_or(|(place, _)| begin <= place.0)
+    }
+
+    /// It is the turn of a stream that is parked; whose turn it was waits for the next.
+    pub(crate) fn turn_to(&mut self, stream: StreamId) {
+        let Some(place) = self.places.get(&stream) else {
+            return;
+        };
+        if self.parked.remove(place).is_none() {
+            return;
+        }
+        // It has waited all the while, so what is due to it is not lost.
+        let begin = self.clock.max(place.0);
+        self.places.remove(&stream);
         let turn = Turn {
             stream,
             begin,
@@ -51,7 +90,7 @@ impl Scheduler {
         if self.current.is_none() {
             let (_, turn) = self.waiting.pop_first()?;
             self.places.remove(&turn.stream);
-            self.clock = self.clock.max(turn.begin);
+            self.advance(turn.begin);
             self.current = Some(turn);
         }
         self.current.map(|turn| turn.stream)
@@ -80,7 +119,7 @@ impl Scheduler {
         match next {
             None => {}
             Some(next) if self.waiting.is_empty() => {
-                self.clock = begin;
+                self.advance(begin);
                 let end = begin.wrapping_add(next);
                 self.current = Some(Turn { stream, begin, end });
             }
@@ -103,7 +142,9 @@ impl Scheduler {
     /// The stream has nothing to send any more without having had its turn.
     pub(crate) fn deactivate(&mut self, stream: StreamId) {
         if let Some(place) = self.places.remove(&stream) {
-            self.waiting.remove(&place);
+            if self.waiting.remove(&place).is_none() {
+                self.parked.remove(&place);
+            }
         } else {
             self.current.take_if(|turn| turn.stream == stream);
         }
@@ -111,8 +152,20 @@ impl Scheduler {
 
     /// Takes a stream out; false if there is none.
     pub(crate) fn forget_one(&mut self) -> bool {
-        let place = self.places.pop_first();
-        self.waiting.pop_first().is_some() || place.is_some()
+        let place = self.places.pop_first().is_some();
+        let parked = self.parked.pop_first().is_some();
+        self.waiting.pop_first().is_some() || parked || place
+    }
+
+    /// A stream that is so far on has its turn. Those that are parked are not left behind by that, or whoever comes later would
+    /// wait until they have caught up; nor do they hold the clock for ever, or whoever comes later would have all the turns until it has had
+    /// as much as others meanwhile.
+    fn advance(&mut self, begin: u64) {
+        let first = self.parked.first_key_value().map(|(place, _)| place.0);
+        let held = first.map_or(begin, |first| {
+            first.min(begin).max(begin.saturating_sub(MOST_BEHIND))
+        });
+        self.clock = self.clock.max(held);
     }
 
     fn enqueue(&mut self, stream: StreamId, begin: u64, cost: u64) {
@@ -127,6 +180,9 @@ impl Scheduler {
         self.places.insert(turn.stream, place);
     }
 }
+
+/// What a turn of 256 KiB costs with the least priority of RFC 8831 §6.4, 128.
+const MOST_BEHIND: u64 = 2 << 20;
 
 #[cfg(test)]
 mod tests {
@@ -212,5 +268,36 @@ mod tests {
         scheduler.activate(7, 0, 1);
         scheduler.end_turn(TURN, Some(TURN));
         assert_eq!(scheduler.current(), Some(7));
+    }
+
+    /// Who comes while others go on begins where a stream stands that is parked, and so does that one when it is its turn; but no
+    /// farther behind the others than the longest turn takes them on.
+    #[test]
+    fn whoever_is_parked_is_not_left_behind() {
+        let most = (MOST_BEHIND / TURN) as usize;
+        for (turns, ahead) in [(100, 100), (3 * most, most)] {
+            let mut scheduler = Scheduler::default();
+            scheduler.activate(0, 0, 0);
+            assert_eq!(scheduler.current(), Some(0));
+            scheduler.park();
+            scheduler.activate(1, 0, 0);
+            for _ in 0..turns {
+                assert_eq!(scheduler.current(), Some(1));
+                scheduler.end_turn(TURN, Some(0));
+            }
+            scheduler.activate(2, 0, 0);
+            let (first, position) = scheduler.first_parked().unwrap();
+            assert!(first == 0 && scheduler.is_due(position));
+            scheduler.turn_to(0);
+            let mut had = [0_usize; 3];
+            while had[1] == 0 {
+                scheduler.yield_turn();
+                let stream = scheduler.current().unwrap();
+                scheduler.end_turn(TURN, Some(0));
+                had[usize::from(stream)] += 1;
+            }
+            assert!(had[0].abs_diff(ahead) <= 2, "{had:?}");
+            assert!(had[2].abs_diff(ahead) <= 2, "{had:?}");
+        }
     }
 }

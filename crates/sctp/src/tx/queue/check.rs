@@ -44,7 +44,7 @@ impl Queue {
             held += waits + MESSAGE_OVERHEAD * outgoing.messages.len();
         }
         let waiting = self.streams.values().filter(|it| !it.messages.is_empty());
-        let known = self.scheduler.active() + self.parked.len();
+        let known = self.scheduler.active() + self.scheduler.parked();
         assert_eq!(known, waiting.count(), "who waits has a turn or is parked");
         unacknowledged += buffered;
         assert!(sent.is_empty(), "streams are known until the end: {sent:?}");

@@ -1,5 +1,8 @@
 use std::time::Duration;
 
+use rand_chacha::ChaCha20Rng;
+use rand_core::{Rng, SeedableRng};
+
 use super::*;
 
 fn message(length: usize) -> Queued {
@@ -126,7 +129,7 @@ fn who_may_not_begin_holds_up_nobody() {
         begun.extend(cut.begin.then_some(cut.stream));
     }
     assert_eq!(begun, Vec::from_iter(1..=100));
-    assert!(queue.is_empty() && queue.parked.is_empty());
+    assert!(queue.is_empty() && queue.scheduler.parked() == 0);
 }
 
 /// RFC 9260 §5.2.4: what waited is gone at once, and dropped in steps. What was set of a stream stays, whether the stream is used
@@ -324,4 +327,67 @@ fn low_is_said_once_when_the_threshold_is_crossed() {
     queue.cut(100);
     queue.cut(100);
     assert_eq!(queue.low, [1]);
+}
+
+/// Whatever comes and goes, and however room changes: while anything waits somebody is next, and in the end all have been.
+#[test]
+fn while_anything_waits_somebody_is_next() {
+    oxirtc_netsim::for_each_seed(100, |seed| {
+        let mut rng = ChaCha20Rng::seed_from_u64(seed);
+        let mut draw = |below: u32| rng.next_u32() % below;
+        let mut queue = Queue::default();
+        queue.set_interleaved(true);
+        let mut now = oxirtc_netsim::epoch();
+        let mut key = 0;
+        for _ in 0..2000 {
+            let stream = draw(12) as StreamId;
+            match draw(160) {
+                0..40 => {
+                    let life = Duration::from_millis(draw(50).into());
+                    let limit = Limit {
+                        life: 50,
+                        expires: (draw(3) == 0).then(|| now + life),
+                        ..Limit::NONE
+                    };
+                    let length = [100, 900, 3000, 20_000][draw(4) as usize];
+                    queue.push(
+                        stream,
+                        Queued {
+                            limit,
+                            ..message(length)
+                        },
+                    );
+                }
+                40..44 => queue.set_weight(stream, 1 + draw(1000) as u16),
+                44 => queue.discard(),
+                45 => {
+                    queue.limit_streams(stream);
+                    while !queue.go_on_limiting(&mut 9999, &mut 0) {}
+                }
+                46..50 => {
+                    if let Some(begun) = queue.streams.get(&stream).and_then(|it| it.begun) {
+                        queue.abandon_rest(stream, begun.key.unwrap()).unwrap();
+                    }
+                }
+                _ => {
+                    let room = [0, 5000, 50_000][draw(3) as usize];
+                    queue.set_room(room, 1000);
+                    now += Duration::from_millis(draw(4).into());
+                    let next = queue.peek(now, &mut 99_999, &mut 0);
+                    assert_eq!(next.is_none(), queue.is_empty());
+                    let cut = next.and_then(|next| queue.cut(next.left.min(1000)));
+                    if let Some(cut) = cut {
+                        key += 1;
+                        queue.set_key(cut.stream, cut.message.unwrap_or(key));
+                        queue.released(cut.stream, cut.payload.len(), cut.end);
+                    }
+                }
+            }
+            queue.check(std::iter::empty());
+        }
+        while let Some(next) = queue.peek(now, &mut 99_999, &mut 0) {
+            queue.cut(next.left.min(1000)).unwrap();
+        }
+        assert!(queue.is_empty() && queue.scheduler.parked() == 0);
+    });
 }
