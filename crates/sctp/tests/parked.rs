@@ -2,14 +2,90 @@
 
 mod support;
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use oxirtc_netsim::{Link, mbps};
 use oxirtc_sctp::Config;
 
 use support::{Pair, Sides, ms};
 
+fn pair(link: Link, config: fn() -> Config) -> Pair {
+    support::interleaving_pair(1, link, [config(), config()]).connected()
+}
+
+/// Streams from 1 on always have two messages more to say, which are so long.
+fn go_on(pair: &mut Pair, lengths: &[usize]) {
+    for (stream, length) in (1..).zip(lengths) {
+        while pair.ends[0].buffered_amount(stream) < 2 * length {
+            pair.say(0, stream, vec![1; *length]);
+        }
+    }
+}
+
 fn read(pair: &mut Pair, stream: u16) -> usize {
     pair.read_all(1, stream).len()
+}
+
+/// A long message beside short ones without end: for room to come together the others have to wait, once each has sent as much.
+#[test]
+fn a_long_message_has_its_turn_beside_short_ones() {
+    type Case = (fn() -> Config, usize, usize, &'static [u16]);
+    let cases: [Case; 3] = [
+        (
+            || {
+                let config = Config::default().receive_window(128 << 10);
+                config.max_message_size(64_000)
+            },
+            64_000,
+            8_000,
+            &[2, 4, 5, 8],
+        ),
+        (
+            || {
+                let config = Config::default().receive_window(256 << 10);
+                config.max_message_size(120_000)
+            },
+            120_000,
+            16_000,
+            &[4, 5],
+        ),
+        (
+            || {
+                let config = Config::default().receive_window(1 << 20);
+                config.max_message_size(600_000)
+            },
+            600_000,
+            30_000,
+            &[3, 8],
+        ),
+    ];
+    for (config, long, short, counts) in cases {
+        for count in counts {
+            let link = Link::new(9).delay(ms(10)).rate(mbps(4)).queue(10_000);
+            let mut pair = pair(link, config);
+            let lengths = Vec::from_iter((1..=*count).map(|it| short + 1237 * usize::from(it)));
+            let mut said = None;
+            let mut others = 0;
+            for tick in 0..3000 {
+                go_on(&mut pair, &lengths);
+                if tick == 100 {
+                    pair.say(0, 0, vec![2; long]);
+                    said = Some(pair.now);
+                }
+                pair.run_for(ms(10));
+                others += (1..=*count).map(|it| read(&mut pair, it)).sum::<usize>();
+                if read(&mut pair, 0) == 1 {
+                    break;
+                }
+            }
+            let took = said.map(|said| pair.now - said).unwrap_or_default();
+            let fair = Duration::from_micros(2 * long as u64 * u64::from(count + 1));
+            println!("{long} bytes beside {count} streams: {took:?}, {fair:?} would be fair");
+            assert_eq!(pair.ends[0].buffered_amount(0), 0, "{others} others came");
+            assert!(took <= fair * 3 / 2, "{took:?}, {fair:?}");
+        }
+    }
 }
 
 /// Where the window of the peer is what bounds the rate, or very many messages have to wait, weights are shares still.

@@ -153,7 +153,8 @@ impl Queue {
             };
             let limit = message.limit;
             let lives = begun || self.reliable || self.can_leave(limit, next.left, now);
-            if lives && (begun || self.may_begin(stream)) {
+            let position = self.scheduler.position().unwrap_or_default();
+            if lives && (begun || self.may_begin(stream, position)) {
                 return Some(next);
             }
             if *left == 0 {
@@ -193,13 +194,15 @@ impl Queue {
         self.pace = pace;
     }
 
-    /// Whether the next message of a stream may begin.
-    fn may_begin(&self, stream: StreamId) -> bool {
+    /// Whether the next message of a stream that is so far on may begin.
+    fn may_begin(&self, stream: StreamId, position: u64) -> bool {
         let (_, piece) = self.room;
-        let Some((_, length)) = self.front(stream) else {
+        let Some((outgoing, length)) = self.front(stream) else {
             return false;
         };
-        !self.interleaved || length <= piece || self.fits(length)
+        !self.interleaved
+            || length <= piece
+            || (self.fits(length) && self.may_overtake(position, position + outgoing.cost(length)))
     }
 
     /// RFC 8260 leaves it open that a peer's buffer fills with parts of messages of which none can be completed. What
@@ -210,6 +213,24 @@ impl Queue {
         };
         let (peer, _) = self.room;
         self.begun_left.total().saturating_sub(left) + length <= peer / 2
+    }
+
+    /// Whether a message may begin before that of the first that is parked, for which room has to come together. It may if its stream is
+    /// less far on, before it or behind it: so everyone's turn comes, and a short message waits for no long one. And it may
+    /// while it ends before the largest does, if that is what the first waits for.
+    fn may_overtake(&self, begin: u64, end: u64) -> bool {
+        let Some((first, position)) = self.scheduler.first_parked() else {
+            return true;
+        };
+        let Some((parked, length)) = self.front(first) else {
+            return true;
+        };
+        if begin <= position || end < position + parked.cost(length) {
+            return true;
+        }
+        let (peer, _) = self.room;
+        let largest = self.largest().filter(|_| length > peer / 2);
+        largest.is_some_and(|(largest, left)| end <= largest.position + largest.cost(left))
     }
 
     /// The stream of the largest message that has begun, and what is left of that.
@@ -254,7 +275,7 @@ impl Queue {
     fn admit(&mut self) {
         if let Some((stream, position)) = self.scheduler.first_parked()
             && self.scheduler.is_due(position)
-            && self.may_begin(stream)
+            && self.may_begin(stream, position)
         {
             self.scheduler.turn_to(stream);
         }

@@ -96,6 +96,11 @@ impl Scheduler {
         self.current.map(|turn| turn.stream)
     }
 
+    /// How far on the stream is whose turn it is.
+    pub(crate) fn position(&self) -> Option<u64> {
+        self.current.map(|turn| turn.begin)
+    }
+
     /// Whether another stream waits for its turn.
     pub(crate) fn is_contended(&self) -> bool {
         !self.waiting.is_empty()
