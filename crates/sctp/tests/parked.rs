@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use oxirtc_netsim::{Link, mbps};
-use oxirtc_sctp::Config;
+use oxirtc_sctp::{Config, Reliability, SendOptions};
 
 use support::{Pair, Sides, ms};
 
@@ -126,4 +126,50 @@ fn who_waits_for_room_has_a_share_by_weight() {
         println!("{count} and {count} streams, {length} bytes: {got:?}, {ratio:.2}");
         assert!((7.2..8.8).contains(&ratio), "{got:?}");
     }
+}
+
+/// A message that has to wait until the largest has left: those beside it do not wait with it, and what its owner has given up is not
+/// kept until then.
+#[test]
+fn nobody_waits_with_a_message_that_waits_for_the_largest() {
+    const LARGEST: usize = 4 << 20;
+    const LONG: usize = LARGEST * 5 / 9;
+    let link = Link::new(1).delay(ms(20)).rate(mbps(4)).queue(20_000);
+    let config = || {
+        let config = Config::default().receive_window(1 << 20);
+        config.max_message_size(LARGEST)
+    };
+    let mut pair = pair(link, config);
+    pair.ends[0].set_priority(2, 1024);
+    pair.say(0, 1, vec![1; LARGEST]);
+    pair.run_for(ms(500));
+    pair.say(0, 2, vec![1; LONG]);
+    pair.run_for(ms(100));
+    let lifetime = SendOptions {
+        reliability: Reliability::Lifetime(ms(300)),
+        ..SendOptions::default()
+    };
+    let mut longest = Duration::ZERO;
+    for round in 0..40 {
+        if round % 4 == 0 {
+            pair.say_with(0, 3, vec![1; LONG], lifetime);
+        }
+        let said = pair.now;
+        pair.say(0, 4, vec![1; 20_000]);
+        let came = pair.try_until(Duration::from_secs(10), |pair| read(pair, 4) == 1);
+        assert!(came);
+        longest = longest.max(pair.now - said);
+        pair.run_for(ms(50));
+        assert!(pair.ends[0].buffered_amount(3) <= LONG);
+    }
+    println!("20,000 bytes beside 4 MiB and what waits for that: {longest:?} at most");
+    assert!(longest < ms(250), "{longest:?}");
+    assert_eq!([1, 2, 3].map(|stream| read(&mut pair, stream)), [0; 3]);
+    let mut got = [0; 2];
+    let done = pair.try_until(Duration::from_secs(20), |pair| {
+        got[0] += read(pair, 1);
+        got[1] += read(pair, 2);
+        got == [1, 1]
+    });
+    assert!(done, "{got:?}");
 }

@@ -129,8 +129,11 @@ impl Queue {
         left: &mut usize,
         abandoned: &mut u64,
     ) -> Option<Next> {
+        let mut looks = true;
         loop {
-            self.admit();
+            if !self.admit(self.scheduler.first_parked()) && std::mem::take(&mut looks) {
+                self.look_at_parked(now, left, abandoned);
+            }
             self.scheduler_turn();
             let stream = self.scheduler.current()?;
             let Some(outgoing) = self.streams.get_mut(&stream) else {
@@ -271,14 +274,38 @@ impl Queue {
             .is_none_or(|pace| pace.takes(length) <= rest * 4 / 5)
     }
 
-    /// The first of the streams that are parked has its turn if that has come and its message may begin.
-    fn admit(&mut self) {
-        if let Some((stream, position)) = self.scheduler.first_parked()
-            && self.scheduler.is_due(position)
-            && self.may_begin(stream, position)
-        {
+    /// A stream that is parked, and so far on, has its turn if that has come and its message may begin.
+    fn admit(&mut self, parked: Option<(StreamId, u64)>) -> bool {
+        let is_next = parked.is_some_and(|(stream, position)| {
+            self.scheduler.is_due(position) && self.may_begin(stream, position)
+        });
+        if let Some((stream, _)) = parked.filter(|_| is_next) {
             self.scheduler.turn_to(stream);
         }
+        is_next
+    }
+
+    /// Not only the first of those that are parked may have something that may begin, and something that is over: the first may wait for
+    /// long. Another is looked at each time.
+    fn look_at_parked(&mut self, now: Instant, left: &mut usize, abandoned: &mut u64) {
+        let another = self.scheduler.another_parked();
+        while let Some((stream, _)) = another
+            && *left > 0
+            && self.is_over(stream, now)
+        {
+            *left = left.saturating_sub(3 * effort::MESSAGE);
+            *abandoned += 1;
+            self.drop_front(stream);
+        }
+        self.admit(another);
+    }
+
+    /// Whether the life of the stream's next message has ended.
+    fn is_over(&self, stream: StreamId, now: Instant) -> bool {
+        let outgoing = self.streams.get(&stream);
+        let message = outgoing.and_then(|outgoing| outgoing.messages.front());
+        let expires = message.and_then(|message| message.limit.expires);
+        !self.reliable && expires.is_some_and(|at| at <= now)
     }
 
     /// Between messages, a stream that is less far on goes first.

@@ -1,6 +1,6 @@
 //! Which stream sends next.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Bound};
 
 use crate::StreamId;
 
@@ -11,8 +11,9 @@ pub(crate) struct Scheduler {
     current: Option<Turn>,
     /// By where each ends, and by who came first.
     waiting: BTreeMap<(u64, u64), Turn>,
-    /// Streams that may not have their turns yet, by how far on they are, and by who came first.
+    /// Streams that may not have their turns yet, by how far on they are, and by who came first; and which was looked at last.
     parked: BTreeMap<(u64, u64), StreamId>,
+    looked: (u64, u64),
     /// Where each stream stands in `waiting` or `parked`.
     places: BTreeMap<StreamId, (u64, u64)>,
     /// Who has something to send again begins here: where the least far on are.
@@ -55,6 +56,15 @@ impl Scheduler {
     pub(crate) fn first_parked(&self) -> Option<(StreamId, u64)> {
         let ((begin, _), stream) = self.parked.first_key_value()?;
         Some((*stream, self.clock.max(*begin)))
+    }
+
+    /// Another of them each time, and how far on it is.
+    pub(crate) fn another_parked(&mut self) -> Option<(StreamId, u64)> {
+        let behind = (Bound::Excluded(self.looked), Bound::Unbounded);
+        let mut behind = self.parked.range(behind);
+        let (place, stream) = behind.next().or_else(|| self.parked.first_key_value())?;
+        self.looked = *place;
+        Some((*stream, self.clock.max(place.0)))
     }
 
     /// Whether it is the turn of a stream that is so far on.
