@@ -293,6 +293,7 @@ impl Association {
     /// Serves the timers that are due.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.clock = self.clock.max(now);
+        self.tx.input();
         for timer in Timer::ALL {
             if !self.timers.expire(timer, now) {
                 continue;
@@ -308,7 +309,6 @@ impl Association {
                 Timer::Sweep => {}
             }
         }
-        self.tx.input();
         if self.has_peer() {
             let silent = self.tx.handle_timeout(now, &mut self.stats);
             if silent {

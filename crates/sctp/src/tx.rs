@@ -58,6 +58,8 @@ pub(crate) struct Sender {
     forgetting: bool,
     /// More than one step of what is under way has outlived its time.
     expiring: bool,
+    /// What left first is not found in one step, to be asked for: what was put aside is taken back before.
+    returning: bool,
     since: Option<Instant>,
     /// How much of the [step](effort::STEP) that an input may cost is left, of receiving too.
     pub(crate) left: usize,
@@ -175,6 +177,7 @@ impl Sender {
             timed_out: None,
             forgetting: false,
             expiring: false,
+            returning: false,
             since: None,
             left: effort::STEP,
             before: VecDeque::new(),
@@ -299,11 +302,15 @@ impl Sender {
         if let Some((at, wait)) = self.window_probe
             && at <= now
         {
-            silent = true;
             if self.outstanding.is_only_window_probe() {
                 // What may not be sent again is given up, as the next probe could not leave beside it.
                 self.send_again(now, stats);
+                if self.outstanding.is_only_window_probe() {
+                    // That is more than one step, and the next one is still due.
+                    return silent;
+                }
             }
+            silent = true;
             self.grant = Some(Grant::Window);
             let wait = (wait * 2).min(self.recovery.rtt.max());
             self.window_probe = Some((now + wait, wait));
@@ -339,10 +346,11 @@ impl Sender {
         self.outstanding.flight_bytes() <= self.pmtu.size() && !self.immediate
     }
 
-    /// Takes everything in flight as lost, without blame.
+    /// Takes everything in flight as lost, without blame, as far as that is one step.
     pub(crate) fn send_again(&mut self, now: Instant, stats: &mut Stats) {
         let (queue, abandoned) = (&mut self.queue, &mut stats.abandoned_sent);
-        self.outstanding.lose_all(now, queue, abandoned);
+        self.outstanding
+            .lose_all(now, queue, abandoned, &mut self.left);
         self.update_skip(now);
     }
 

@@ -39,21 +39,28 @@ impl Sender {
             // It is still due when that is over.
             return;
         }
+        let fresh = waits.is_some_and(|next| {
+            let size = next.left.min(self.full_payload());
+            let numbered = next.has_number && !self.outstanding.is_full(self.settings.send_buffer);
+            numbered && self.outstanding.flight_payload() + size <= self.peer_window
+        });
+        self.outstanding.asked = None;
+        let again = self.outstanding.peek_lost().is_some() || fresh;
+        let asks = match again {
+            true => Some(true),
+            false => self.ask_again(now),
+        };
+        let Some(asks) = asks else {
+            // So it is when that is more than one step.
+            return;
+        };
         self.recovery.probes += 1;
         if self.recovery.probes <= REARMING {
             self.recovery.t3 = Some(now + self.recovery.rtt.timeout());
         }
         self.recovery.probe = None;
         stats.probes += 1;
-        let fresh = waits.is_some_and(|next| {
-            let size = next.left.min(self.full_payload());
-            let numbered = next.has_number && !self.outstanding.is_full(self.settings.send_buffer);
-            numbered && self.outstanding.flight_payload() + size <= self.peer_window
-        });
-        let again = self.outstanding.peek_lost().is_some() || fresh;
-        let (outstanding, left) = (&mut self.outstanding, &mut self.left);
-        outstanding.asked = None;
-        if !again && !outstanding.lose_newest(now) && !outstanding.lose_first(now, left) {
+        if !asks {
             // Nobody waits for what left first, and a FORWARD TSN that passes over it asks as well.
             self.recovery.ended = Some(Ended::Silent);
             self.judge(now, stats);
@@ -62,6 +69,23 @@ impl Sender {
             self.grant = Some(Grant::Probe);
         }
         self.arm_probe(now, true);
+    }
+
+    /// Takes what left last to be sent again, or what left first. Whether any of that may go again; `None` if it is not found in one step.
+    fn ask_again(&mut self, now: Instant) -> Option<bool> {
+        if self.outstanding.lose_newest(now) {
+            return Some(true);
+        }
+        if !self.take_back(now) {
+            return None;
+        }
+        let any = self.outstanding.lose_first(now, &mut self.left);
+        if !any && self.left == 0 {
+            // Much that is over stands before it.
+            (self.since, self.returning) = (Some(now), true);
+            return None;
+        }
+        Some(any)
     }
 
     /// RFC 8985 §7.3: what was on its way may be lost all at once, and nothing that follows would tell. A probe does.

@@ -278,18 +278,25 @@ impl Packets {
         }
     }
 
-    /// The newest packet with something in flight, and its chunks.
+    /// The newest packet with something in flight, and its chunks, also those that were put aside. `None` too where more than a few
+    /// hundred packets or runs that are over stand behind it.
     pub(crate) fn newest(&self) -> Option<(PacketNo, impl Iterator<Item = Run> + '_)> {
-        let behind = self.records.iter().rev();
-        let behind = behind.take_while(|record| record.live == 0).count();
+        let last = self.records.iter().rev().take(MOST_BEHIND);
+        let behind = last.take_while(|record| record.live == 0).count();
         let back = self.records.len().checked_sub(behind + 1)?;
         let packet = self.base + back as u64;
-        let runs = self.kept.iter().chain(self.runs.iter()).rev();
-        let runs = runs.skip_while(move |run| run.packet > packet);
-        Some((
-            packet,
-            runs.take_while(move |run| run.packet == packet).copied(),
-        ))
+        self.get(packet).filter(|record| record.live > 0)?;
+        let runs = self.kept.iter().chain(self.runs.iter());
+        let lists = [&self.unsaid, &self.returning].map(|list| list.iter().rev());
+        let of_packet = move |run: &&Run| run.packet == packet;
+        let behind = move |run: &&Run| run.packet > packet;
+        let aside = lists.into_iter().flat_map(move |list| {
+            let last = list.take(MOST_BEHIND);
+            last.skip_while(behind).take_while(of_packet)
+        });
+        let runs = runs.rev().take(MOST_BEHIND).skip_while(behind);
+        let runs = runs.take_while(of_packet);
+        Some((packet, runs.chain(aside).copied()))
     }
 
     /// Drops the last of each of what there is. False if there is nothing.
@@ -311,12 +318,40 @@ const MIN_COMPACT: usize = 64;
 const COMPACTED: usize = 4;
 /// So many packets are forgotten with one chunk.
 const MOST_DONE: usize = 64;
+/// Behind the newest packet that has something in flight so many others are looked at.
+const MOST_BEHIND: usize = 256;
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    /// Its chunks may stand in two runs, of which one is put aside.
+    #[test]
+    fn the_newest_is_found_where_it_is_aside() {
+        let mut packets = Packets::new();
+        for first in 0..3 {
+            packets.open(oxirtc_netsim::epoch(), Kind::Data);
+            packets.add(Seq(10 * first), 1);
+            packets.add(Seq(10 * first + 5), 1);
+        }
+        let newest = |packets: &Packets| {
+            let (packet, runs) = packets.newest()?;
+            let mut first = Vec::from_iter(runs.map(|run| run.first.0));
+            first.sort_unstable();
+            Some((packet, first))
+        };
+        for aside in 0..=6 {
+            assert_eq!(newest(&packets), Some((3, vec![20, 25])), "{aside}");
+            packets.put_aside();
+        }
+        // On its way back.
+        assert!(!packets.take_back(None, &mut 3));
+        assert_eq!(newest(&packets), Some((3, vec![20, 25])));
+        (0..2).for_each(|_| packets.done(3));
+        assert_eq!(newest(&packets), Some((2, vec![10, 15])));
+    }
 
     proptest! {
         #![proptest_config(oxirtc_netsim::cases(200))]
@@ -351,8 +386,9 @@ mod tests {
                 let flying = kept.iter().filter(|packet| live.contains(packet));
                 prop_assert!(flying.eq(&live));
                 prop_assert!(kept.len() <= MIN_COMPACT + 3 * most, "{} for {most}", kept.len());
+                let last = live.last().filter(|last| packets.next() - **last <= MOST_BEHIND as u64);
                 let newest = packets.newest().map(|(packet, runs)| (packet, runs.count()));
-                prop_assert_eq!(newest, live.last().map(|packet| (*packet, 1)));
+                prop_assert_eq!(newest, last.map(|packet| (*packet, 1)));
             }
             prop_assert_eq!(packets.live, live.len());
         }

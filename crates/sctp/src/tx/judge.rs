@@ -19,7 +19,8 @@ impl Sender {
     /// Draws the conclusions from what was noted since, and from time. Where that is more than one step, it goes on with the
     /// next.
     pub(crate) fn judge(&mut self, now: Instant, stats: &mut Stats) {
-        if !self.waiting.is_empty() || self.expiring || self.timed_out.is_some() {
+        let unfinished = self.expiring || self.returning || self.timed_out.is_some();
+        if unfinished || !self.waiting.is_empty() {
             return;
         }
         if let Some(verdict) = self.verdict.take() {

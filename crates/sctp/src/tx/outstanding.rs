@@ -455,7 +455,6 @@ impl Outstanding {
     /// Takes what is in flight of the newest packet as lost, to be sent again as far as its limits allow; nobody is to
     /// blame for that. False if nothing of it may go again.
     pub(crate) fn lose_newest(&mut self, now: Instant) -> bool {
-        self.packets.take_back(None, &mut { usize::MAX });
         let Some((packet, runs)) = self.packets.newest() else {
             return false;
         };
@@ -463,7 +462,7 @@ impl Outstanding {
         self.lose_to_ask(now, packet, &runs)
     }
 
-    /// The same of what left first.
+    /// The same of what left first, where nothing is put aside.
     pub(crate) fn lose_first(&mut self, now: Instant, left: &mut usize) -> bool {
         let Some((packet, _)) = self.oldest_packet(left) else {
             return false;
@@ -513,18 +512,21 @@ impl Outstanding {
     /// Whether all that is in flight is what probes a closed window.
     pub(crate) fn is_only_window_probe(&self) -> bool {
         let oldest = self.packets.get(self.packets.oldest());
-        let window = oldest.is_some_and(|record| record.kind == Kind::Window);
-        window
-            && self
-                .packets
-                .newest()
-                .is_some_and(|(newest, _)| newest == self.packets.oldest())
+        let window = oldest.is_some_and(|it| it.kind == Kind::Window && it.live > 0);
+        window && self.packets.is_single()
     }
 
-    /// Takes everything in flight as lost; nobody is to blame for that.
-    pub(crate) fn lose_all(&mut self, now: Instant, queue: &mut Queue, abandoned: &mut u64) {
-        let left = &mut { usize::MAX };
-        self.packets.take_back(None, left);
+    /// Takes everything in flight as lost, as far as there is work `left`; nobody is to blame for that.
+    pub(crate) fn lose_all(
+        &mut self,
+        now: Instant,
+        queue: &mut Queue,
+        abandoned: &mut u64,
+        left: &mut usize,
+    ) {
+        if !self.packets.take_back(None, left) {
+            return;
+        }
         while let Some((packet, _)) = self.oldest_packet(left) {
             let Some(run) = self.packets.first_run() else {
                 return;
@@ -532,6 +534,7 @@ impl Outstanding {
             self.packets.drop_first_run();
             for seq in run.seqs() {
                 if self.is_live(packet, seq) {
+                    *left = left.saturating_sub(effort::LOST);
                     self.lose(seq, false);
                     self.limit(seq, now, queue, abandoned, left);
                 }

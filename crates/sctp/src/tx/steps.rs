@@ -28,6 +28,7 @@ impl Sender {
         self.queue.is_limiting()
             || self.queue.is_passing()
             || self.expiring
+            || self.returning
             || !self.waiting.is_empty()
             || self.verdict.is_some()
             || self.timed_out.is_some()
@@ -49,6 +50,9 @@ impl Sender {
             self.expire(now, stats);
         }
         self.go_on_timing_out(now, stats);
+        if std::mem::take(&mut self.returning) {
+            self.take_back(now);
+        }
         while self.left > 0
             && self.timed_out.is_none()
             && let Some(mut waiting) = self.waiting.pop_front()
@@ -73,6 +77,16 @@ impl Sender {
             self.forget_packets(now);
         }
         !self.is_busy()
+    }
+
+    /// Takes back what was put aside. False if that is more than one step: then it goes on with the next.
+    pub(super) fn take_back(&mut self, now: Instant) -> bool {
+        let packets = &mut self.outstanding.packets;
+        self.returning = !packets.take_back(None, &mut self.left);
+        if self.returning {
+            self.since = Some(now);
+        }
+        !self.returning
     }
 
     /// The model needs nothing of packets any more that have nothing in flight.

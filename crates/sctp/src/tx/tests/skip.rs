@@ -21,6 +21,7 @@ impl Bench {
     /// Nothing is heard for a while, and all that is under way is taken as lost.
     fn lose(&mut self) {
         self.now += MS * 1000;
+        self.sender.left = usize::MAX;
         self.sender.send_again(self.now, &mut self.stats);
     }
 

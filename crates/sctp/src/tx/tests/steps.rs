@@ -512,6 +512,94 @@ fn no_step_of_giving_up_costs_much() {
     });
 }
 
+/// So many packets of a message of a byte each are under way, of which the first has come, and these beyond a gap; then time passes until a
+/// probe has asked: how long each step took.
+#[expect(clippy::disallowed_methods, reason = "it is the clock that counts")]
+fn steps_to_a_probe(
+    state: usize,
+    reliability: Reliability,
+    gaps: &[(u16, u16)],
+) -> (Bench, Vec<Duration>) {
+    let mut bench = Bench::new(1);
+    // What is late is waited for as long as a round trip varies, and a probe comes after two.
+    (0..10).for_each(|_| bench.measured(MS * 50));
+    bench.sender.control = Control::new(CongestionControl::NewReno, 1 << 20, 64);
+    bench.sender.pacer = Pacer::new(1100);
+    bench.sender.peer_window = 100 << 20;
+    bench.room = 36;
+    let first = bench.sender.outstanding.next().tsn().0;
+    for stream in 0..state {
+        bench.push((stream % 7) as u16, 1, reliability);
+    }
+    assert_eq!(bench.packets().len(), state);
+    bench.now += MS * 50;
+    bench.sack_with(first, 100 << 20, gaps, &[]);
+    bench.packets();
+    let mut times = Vec::new();
+    while bench.stats.probes == 0 {
+        bench.now = bench.now.max(bench.sender.poll_timeout().unwrap());
+        bench.sender.input();
+        let start = Instant::now();
+        let silent = bench.sender.handle_timeout(bench.now, &mut bench.stats);
+        bench.sender.judge(bench.now, &mut bench.stats);
+        times.push(start.elapsed());
+        assert!(!silent);
+        if !bench.sender.is_busy() && bench.stats.probes == 0 {
+            bench.packets();
+        }
+    }
+    (bench, times)
+}
+
+/// RFC 8985 §7: a probe asks by what left last, where that is put aside too; where that may not go again it asks by what left first, which
+/// may stand behind very much that was put aside or is over.
+#[test]
+fn no_step_of_a_probe_costs_much() {
+    let blocks = Vec::from_iter((1..=20).map(|it| (2 * it, 2 * it)));
+    let all = [
+        ("by what left last", Reliability::Reliable, true),
+        ("by what left first", Reliability::Retransmits(0), false),
+    ];
+    for (name, reliability, asks) in all {
+        let mut least = std::collections::BTreeMap::<_, Vec<Duration>>::new();
+        crate::cost::stays(&format!("a probe {name}"), much(6000), |state| {
+            let (mut bench, took) = steps_to_a_probe(state, reliability, &blocks);
+            let again = bench.packets().len();
+            assert_eq!(again > 0, asks, "{name}");
+            let least = least.entry(state).or_default();
+            least.resize(took.len(), Duration::MAX);
+            let both = least.iter_mut().zip(took);
+            both.for_each(|(least, it)| *least = it.min(*least));
+            (least.iter().max().copied().unwrap_or_default(), 1)
+        });
+    }
+}
+
+/// Where more than a few hundred packets behind the first have come, nobody looks for the newest that has not: it is asked by the first.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "it is the clock that counts")]
+fn what_is_over_costs_a_probe_nothing() {
+    crate::cost::stays("a probe before what is over", much(6000), |state| {
+        let mut bench = Bench::new(1);
+        bench.sender.control = Control::new(CongestionControl::NewReno, 1 << 20, 64);
+        bench.room = 36;
+        for stream in 0..state {
+            bench.push((stream % 7) as u16, 1, Reliability::Reliable);
+        }
+        assert_eq!(bench.packets().len(), state);
+        bench.now += MS * 50;
+        bench.sack(0, &[(2, state as u16)]);
+        bench.input();
+        let start = Instant::now();
+        bench.sender.send_probe(bench.now, &mut bench.stats);
+        let took = start.elapsed();
+        let asked = bench.sender.outstanding.asked.map(|(packet, _)| packet);
+        assert_eq!((bench.stats.probes, asked), (1, Some(1)));
+        assert_eq!(bench.sender.outstanding.peek_lost(), Some(1));
+        (took, 1)
+    });
+}
+
 /// What no block of a full SACK reaches is put aside in steps, whether it left in many packets or a few.
 #[test]
 fn no_step_of_what_is_put_aside_costs_much() {
