@@ -1,9 +1,10 @@
-//! Memory stays bounded whatever a peer sends.
+//! Memory stays bounded whatever a peer sends, and whatever becomes of what is sent.
 
 mod answers;
 mod beside;
 mod floods;
 mod lists;
+mod senders;
 #[path = "../support/mod.rs"]
 mod support;
 #[path = "../support/victim.rs"]
@@ -56,6 +57,7 @@ fn memory_stays_bounded() {
     answers::restarts_of_who_sends_leave_little();
     answers::answers_that_wait_are_little();
     answers::sacks_that_wait_are_little();
+    senders::what_is_given_up_keeps_no_message();
 }
 
 /// What is held is within the bound, and no less than makes the attack one: what holds nothing would prove nothing.

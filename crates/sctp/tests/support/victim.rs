@@ -35,7 +35,17 @@ impl Victim {
     /// One that has sent so much that its window is wide.
     pub(crate) fn sending(config: Config) -> Self {
         let link = Link::new(1).delay(ms(10));
-        let mut pair = pair_with(1, link, config, Config::default()).connected();
+        Self::widened(pair_with(1, link, config, Config::default()))
+    }
+
+    /// The same, and its peer speaks I-DATA.
+    pub(crate) fn sending_pieces(config: Config) -> Self {
+        let link = Link::new(1).delay(ms(10));
+        Self::widened(interleaving_pair(1, link, [config, Config::default()]))
+    }
+
+    fn widened(pair: Pair) -> Self {
+        let mut pair = pair.connected();
         let rounds = if cfg!(debug_assertions) { 3 } else { 30 };
         for _ in 0..rounds {
             for _ in 0..8 {

@@ -159,9 +159,12 @@ impl Outstanding {
         let (length, back, was) = (chunk.payload.len(), chunk.back(), chunk.fate);
         let end = chunk.flags & Data::END != 0;
         let released = std::mem::replace(&mut chunk.released, true);
-        if was != Fate::InFlight {
-            chunk.payload = Bytes::new();
-        }
+        // It is never sent again, and its bytes would keep the whole message, of which nothing counts any more. What is in flight keeps its
+        // length.
+        chunk.payload = match was {
+            Fate::InFlight => zeros(length),
+            _ => Bytes::new(),
+        };
         match was {
             Fate::Lost => {
                 chunk.fate = Fate::Abandoned;
@@ -209,3 +212,11 @@ impl Outstanding {
         })
     }
 }
+
+/// So many bytes that nobody holds.
+fn zeros(length: usize) -> Bytes {
+    Bytes::from_static(ZEROS.get(..length).unwrap_or(&ZEROS))
+}
+
+/// A chunk's length has 16 bits (RFC 9260 §3.2), and its payload is shorter.
+static ZEROS: [u8; 1 << 16] = [0; 1 << 16];
