@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::{
-    Association, Error, Event, State, StreamId, Tsn,
+    Association, Error, Event, State, StreamId, Tsn, effort,
     packet::{Chunk, Reconfig, Request, ResetResult, Write},
     rx::Deferred,
     streams::StreamSet,
@@ -85,7 +85,8 @@ impl Association {
 
     /// Begins our next request, and sees to what is left of the peer's.
     pub(crate) fn settle_resets(&mut self, now: Instant) {
-        if self.rx.is_sweeping() || (self.has_peer() && self.tx.is_dropping()) {
+        let ends = !self.reset.answered.is_empty();
+        if ends || self.rx.is_sweeping() || (self.has_peer() && self.tx.is_dropping()) {
             self.timers.set(Timer::Sweep, now);
         }
         if !self.tx.queue.quiet.is_empty() {
@@ -93,7 +94,8 @@ impl Association {
         }
         // Asked with each packet: mostly nothing is wanted.
         let wanted = !self.reset.ready.is_empty() || self.reset.add > 0;
-        if !wanted || self.reset.request.is_some() || self.state != State::Established {
+        let waits = ends || self.reset.request.is_some();
+        if !wanted || waits || self.state != State::Established {
             return;
         }
         let streams = self.next_streams(now);
@@ -293,8 +295,27 @@ impl Association {
         waits.then_some(ResetResult::IN_PROGRESS)
     }
 
-    /// Goes on with a reset that waited for data, or that is too large for one step.
+    /// Carries out what the peer has answered to our reset. False if that was more than one step.
+    fn go_on_ending(&mut self) -> bool {
+        while let Some(&(stream, performed)) = self.reset.answered.front() {
+            if !effort::take(&mut self.tx.left, ENDED) {
+                return false;
+            }
+            self.reset.answered.pop_front();
+            self.tx.queue.end_reset(stream, performed);
+            self.events.push(match performed {
+                true => Event::OutgoingReset { stream },
+                false => Event::OutgoingResetDenied { stream },
+            });
+        }
+        true
+    }
+
+    /// Goes on with our reset that was answered, and with one of the peer's that waited for data, or that is too large for one step.
     pub(crate) fn sweep_reset(&mut self, now: Instant) {
+        if !self.go_on_ending() {
+            return;
+        }
         let tell = |stream| self.events.push_incoming_reset(stream);
         if let Some(performed) = self.rx.sweep(&mut self.tx.left, tell)
             && let Some(request) = performed.request
@@ -354,16 +375,12 @@ impl Association {
             Some(Want::Reset(streams, _)) => {
                 self.tx.end_reset(now, done);
                 // The life that follows may end without a word, and that is no repetition then.
-                self.reset
-                    .told
-                    .take_if(|told| told.streams.has_any(&streams));
-                for stream in streams {
-                    self.tx.queue.end_reset(stream, done);
-                    self.events.push(match done {
-                        true => Event::OutgoingReset { stream },
-                        false => Event::OutgoingResetDenied { stream },
-                    });
+                let told = &mut self.reset.told;
+                if told.is_some() {
+                    effort::take(&mut self.tx.left, streams.len() * effort::CHUNK);
+                    told.take_if(|told| told.streams.has_any(&streams));
                 }
+                self.reset.answered = streams.into_iter().map(|it| (it, done)).collect();
             }
             Some(Want::Add(count)) if done => {
                 self.peer.outbound = self.peer.outbound.saturating_add(count);
@@ -382,5 +399,7 @@ const MAX_STREAMS: usize = 256;
 /// Who was told to wait asks again within this time, if he does not take the answer that comes without asking.
 const ASKS_AGAIN: Duration = Duration::from_secs(5);
 const RESPONSE_LEN: usize = 12;
+/// What a stream of ours costs whose reset was answered.
+const ENDED: usize = 3 * effort::MESSAGE;
 /// Headers of packet, chunk and request.
 const REQUEST_OVERHEAD: usize = 12 + 4 + 16 + 4;

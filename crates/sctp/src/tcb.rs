@@ -74,6 +74,8 @@ pub(crate) struct Reconfiguration {
     /// How many streams we want more.
     pub(crate) add: u16,
     pub(crate) request: Option<Ours>,
+    /// The streams of one that was answered, and whether it was performed: what follows from that is done in steps.
+    pub(crate) answered: VecDeque<(StreamId, bool)>,
 }
 
 /// A reset of the peer's that it was told to wait for.
@@ -110,6 +112,7 @@ impl Reconfiguration {
             ready: VecDeque::new(),
             add: 0,
             request: None,
+            answered: VecDeque::new(),
         }
     }
 

@@ -295,6 +295,44 @@ fn a_life_without_a_word_ends_after_one_whose_end_had_to_wait() {
     assert_eq!(pass(&mut pair, 1000), 2);
 }
 
+/// An answer about many streams is carried out in steps, each stream can be used when it is told, and no request follows before.
+#[test]
+fn an_answer_about_many_streams_takes_steps() {
+    let mut pair = perfect(1).connected();
+    let streams = Vec::from_iter(100..400);
+    pair.ends[0].reset_streams(pair.now, &streams).unwrap();
+    let request = pair.take_packets(0);
+    let now = pair.now;
+    pair.ends[1].handle_packet(now, &request[0]);
+    while pair.ends[1].poll_timeout().is_some_and(|at| at <= now) {
+        pair.ends[1].handle_timeout(now);
+    }
+    for packet in pair.take_packets(1) {
+        pair.ends[0].handle_packet(now, &packet);
+    }
+    let (mut told, mut steps) = (Vec::new(), 1);
+    loop {
+        let events = pair.main_events(0);
+        told.extend(events.iter().filter_map(|event| match event {
+            Event::OutgoingReset { stream } => Some(*stream),
+            _ => None,
+        }));
+        if told.len() == 256 {
+            break;
+        }
+        for (stream, waits) in [(*told.last().unwrap(), false), (355, true)] {
+            assert_eq!(pair.ends[0].room(stream, 1).is_err(), waits, "{stream}");
+        }
+        assert!(pair.take_packets(0).is_empty());
+        assert_eq!(pair.ends[0].poll_timeout(), Some(now));
+        pair.ends[0].handle_timeout(now);
+        steps += 1;
+    }
+    assert!(steps > 3, "{steps}");
+    assert!(told.iter().eq(&streams[..256]));
+    assert_eq!(pair.take_packets(0).len(), 1, "the next request");
+}
+
 /// What follows a reset waits for it at the sender: it is not acknowledged, and is no account of ours.
 #[test]
 fn data_behind_a_deferred_reset_is_not_taken() {

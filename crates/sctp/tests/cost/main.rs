@@ -352,8 +352,14 @@ const MUCH: usize = if cfg!(debug_assertions) { 600 } else { 6000 };
 
 /// So many messages of a byte leave, on a few streams, and nothing of them is acknowledged.
 fn under_way(victim: &mut Victim, state: usize) {
-    for message in 0..state {
-        victim.pair.say(0, (message % 7) as u16, b"x");
+    leave(victim, (0..state).map(|message| (message % 7) as u16));
+}
+
+/// A message of a byte leaves on each of these streams.
+fn leave(victim: &mut Victim, streams: impl ExactSizeIterator<Item = u16>) {
+    let state = streams.len();
+    for stream in streams {
+        victim.pair.say(0, stream, b"x");
     }
     let before = victim.pair.ends[0].stats().data_chunks_sent;
     for _ in 0..20 {

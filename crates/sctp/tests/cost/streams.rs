@@ -4,11 +4,11 @@ use std::ops::Range;
 
 use oxirtc_sctp::{
     Ssn,
-    packet::{Data, ForwardTsn, Reconfig, Request, ResetResult},
+    packet::{ChunkKind, Data, ForwardTsn, Reconfig, Request, ResetResult, Sack},
 };
 
 use crate::{
-    Attack, TINY, data, list, messages, reset,
+    Attack, MUCH, TINY, data, leave, list, messages, reset, steps,
     victim::{Victim, WHOLE},
 };
 
@@ -16,7 +16,7 @@ use crate::{
 pub(crate) fn long() -> Attack {
     let attack = Attack::beside(
         "long: the answer to a reset of many streams, and requests for others",
-        25,
+        MUCH,
         resets,
         |v, buf, _| {
             answer(v, buf);
@@ -30,7 +30,10 @@ pub(crate) fn long() -> Attack {
             }
         },
     );
-    attack.once()
+    Attack {
+        victim: Victim::sending,
+        ..attack.once()
+    }
 }
 
 pub(crate) fn attacks() -> Vec<Attack> {
@@ -170,29 +173,45 @@ fn resetting() -> Vec<Attack> {
         )
         .once(),
         Attack {
-            packets: 1,
+            victim: Victim::sending,
             ..Attack::beside(
                 "the answer to a reset of many streams",
-                60,
+                MUCH,
                 resets,
                 |v, buf, _| answer(v, buf),
             )
+            .once()
         },
     ]
 }
 
-/// Our reset of so many streams waits for its answer.
+/// So many streams were used, far apart, and our reset of as many of them as a request names waits for its answer.
 fn resets(v: &mut Victim, state: usize) {
-    let streams = Vec::from_iter(0..state as u16);
+    let stream = |number: usize| (number * 40_503 % 65_521) as u16;
+    leave(v, (0..state).map(stream));
+    let all = v.last.advanced(state as u32);
+    v.put(|buf| {
+        let (none, no) = (std::iter::empty(), std::iter::empty());
+        Sack::write(buf, 1150, (all, 1 << 20), none, no);
+    });
+    steps(v);
+    assert_eq!(v.pair.ends[0].total_unacknowledged(), 0);
+    let streams = Vec::from_iter((0..256).map(|it| stream(it * (state / 256))));
     let now = v.pair.now;
     assert_eq!(v.pair.ends[0].reset_streams(now, &streams), Ok(()));
+    let asked = v.answer();
+    let asked = asked.iter().find(|it| it.0 == ChunkKind::RECONFIG);
+    let asked = asked.and_then(|it| Reconfig::parse(&it.1)?.requests().next()?);
+    if let Some(Request::OutgoingReset { sequence, .. }) = asked {
+        v.request = sequence;
+    }
 }
 
-/// The answer to it, whichever number it had.
+/// The answer to it.
 fn answer(v: &Victim, buf: &mut Vec<u8>) {
-    let answer = |by| Request::Response {
-        sequence: v.last.0.wrapping_add(by),
+    let answer = Request::Response {
+        sequence: v.request,
         result: ResetResult::PERFORMED,
     };
-    Reconfig::write(buf, [answer(0), answer(1)].into_iter());
+    Reconfig::write(buf, std::iter::once(answer));
 }

@@ -22,6 +22,8 @@ pub(crate) struct Victim {
     pub(crate) sent: u32,
     /// What was given for an INIT.
     pub(crate) cookie: Vec<u8>,
+    /// The number of its request that waits for an answer.
+    pub(crate) request: u32,
     /// Whether both speak I-DATA.
     pub(crate) interleaving: bool,
 }
@@ -93,6 +95,7 @@ impl Victim {
             last: seen[0].1,
             sent: 0,
             cookie: Vec::new(),
+            request: 0,
             interleaving,
             pair,
         }
