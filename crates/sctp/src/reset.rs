@@ -24,6 +24,7 @@ impl Association {
             return Err(Error::InvalidStream { stream, limit });
         }
         for stream in streams {
+            self.reset.over.remove(*stream);
             self.tx.queue.begin_reset(*stream);
         }
         self.settle_resets(now);
@@ -303,6 +304,9 @@ impl Association {
             }
             self.reset.answered.pop_front();
             self.tx.queue.end_reset(stream, performed);
+            if performed {
+                self.reset.over.insert(stream);
+            }
             self.events.push(match performed {
                 true => Event::OutgoingReset { stream },
                 false => Event::OutgoingResetDenied { stream },
@@ -316,17 +320,30 @@ impl Association {
         if !self.go_on_ending() {
             return;
         }
-        let tell = |stream| self.events.push_incoming_reset(stream);
-        if let Some(performed) = self.rx.sweep(&mut self.tx.left, tell)
+        let (events, over, mut begins) = (&mut self.events, &mut self.reset.over, false);
+        let tell = |stream| {
+            events.push_incoming_reset(stream);
+            begins |= over.contains(stream);
+            over.remove(stream);
+        };
+        let performed = self.rx.sweep(&mut self.tx.left, tell);
+        if let Some(deferred) = &mut self.rx.deferred {
+            deferred.begins |= begins;
+        }
+        if let Some(performed) = performed
             && let Some(request) = performed.request
         {
+            begins |= performed.begins;
             // The peer need not ask again to hear of it.
             self.reset.note(request, ResetResult::PERFORMED);
             self.respond(request, ResetResult::PERFORMED);
             if performed.streams == StreamSet::All {
                 self.events.push_all_reset();
+                begins |= !std::mem::take(&mut self.reset.over).is_empty();
             }
-            self.reset.told = performed.told.then(|| Told {
+            // Only where none of its streams can have another life yet the same request is this one.
+            let told = performed.told && !begins;
+            self.reset.told = told.then(|| Told {
                 last: performed.last,
                 streams: performed.streams,
                 until: now + ASKS_AGAIN,

@@ -56,6 +56,7 @@ impl Room<'_> {
         let partial = association.peer.forward_tsn;
         let mut message = options.queued(now, ppid, payload, partial);
         message.counts = self.counts;
+        association.reset.over.remove(self.stream);
         association.tx.queue.push(self.stream, message);
         association.stats.messages_sent += 1;
         Ok(())

@@ -64,6 +64,8 @@ pub(crate) struct Deferred {
     pub(crate) streams: StreamSet,
     /// The peer was told to wait for it.
     pub(crate) told: bool,
+    /// The next life of one of its streams may begin when it is performed.
+    pub(crate) begins: bool,
     /// How far it has been performed: streams when some are named, otherwise the stream to go on with.
     swept: usize,
 }
@@ -425,6 +427,7 @@ impl Deferred {
             last,
             streams,
             told: false,
+            begins: false,
             swept: 0,
         }
     }

@@ -139,6 +139,10 @@ impl StreamBits {
         StreamId::try_from(index * 64 + bit as usize).ok()
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
     }

@@ -2,7 +2,11 @@
 
 use std::{collections::VecDeque, time::Instant};
 
-use crate::{Initiator, StreamId, Tsn, packet::ResetResult, streams::StreamSet};
+use crate::{
+    Initiator, StreamId, Tsn,
+    packet::ResetResult,
+    streams::{StreamBits, StreamSet},
+};
 
 /// What we know of both ends.
 #[derive(Debug)]
@@ -69,6 +73,9 @@ pub(crate) struct Reconfiguration {
     pub(crate) results: VecDeque<(u32, ResetResult)>,
     /// The peer's reset that was performed after it had been told to wait: it may ask once more, under another number.
     pub(crate) told: Option<Told>,
+    /// Streams of which our direction was reset, and on which we have said nothing since: when the peer's direction is over too, their next
+    /// lives may begin.
+    pub(crate) over: StreamBits,
     /// Our streams that are ready to be reset.
     pub(crate) ready: VecDeque<StreamId>,
     /// How many streams we want more.
@@ -109,6 +116,7 @@ impl Reconfiguration {
             expected: 0,
             results: VecDeque::new(),
             told: None,
+            over: StreamBits::default(),
             ready: VecDeque::new(),
             add: 0,
             request: None,

@@ -275,24 +275,13 @@ fn a_life_without_a_word_ends_after_one_whose_end_had_to_wait() {
     pair.say(0, 6, b"lost");
     assert_eq!(pair.take_packets(0).len(), 1);
     pair.ends[0].reset_streams(pair.now, &[6]).unwrap();
-    let mut resets = 0;
-    let mut pass = |pair: &mut Pair, time| {
-        for _ in 0..time {
-            pair.run_for(ms(1));
-            (0..2).for_each(|side| drop(pair.read_all(side, 6)));
-            let events = pair.main_events(1);
-            let told = |it: &&Event| matches!(it, Event::IncomingReset { stream: 6 });
-            resets += events.iter().filter(told).count();
-        }
-        resets
-    };
-    assert_eq!(pass(&mut pair, 2000), 1);
+    assert_eq!(passing(&mut pair, 2000), 1);
     pair.ends[1].reset_streams(pair.now, &[6]).unwrap();
-    pass(&mut pair, 100);
+    assert_eq!(passing(&mut pair, 100), 0);
     pair.say(1, 6, b"next");
-    pass(&mut pair, 500);
+    assert_eq!(passing(&mut pair, 500), 0);
     pair.ends[0].reset_streams(pair.now, &[6]).unwrap();
-    assert_eq!(pass(&mut pair, 1000), 2);
+    assert_eq!(passing(&mut pair, 1000), 1);
 }
 
 /// An answer about many streams is carried out in steps, each stream can be used when it is told, and no request follows before.
@@ -331,6 +320,91 @@ fn an_answer_about_many_streams_takes_steps() {
     assert!(steps > 3, "{steps}");
     assert!(told.iter().eq(&streams[..256]));
     assert_eq!(pair.take_packets(0).len(), 1, "the next request");
+}
+
+/// The same where our direction was over before the peer's had to wait, also of many streams, whose reset takes steps.
+#[test]
+fn a_life_without_a_word_ends_where_ours_was_over_first() {
+    for streams in [6..7, 6..206] {
+        let streams = Vec::from_iter(streams);
+        let mut pair = perfect(1).connected();
+        pair.ends[1].reset_streams(pair.now, &[6]).unwrap();
+        pair.run_for(ms(200));
+        pair.say(0, 6, b"lost");
+        assert_eq!(pair.take_packets(0).len(), 1);
+        pair.ends[0].reset_streams(pair.now, &streams).unwrap();
+        assert_eq!(passing(&mut pair, 2000), 1);
+        pair.say(1, 6, b"next");
+        assert_eq!(passing(&mut pair, 500), 0);
+        pair.ends[0].reset_streams(pair.now, &streams).unwrap();
+        assert_eq!(passing(&mut pair, 1000), 1, "{}", streams.len());
+    }
+}
+
+/// Lets milliseconds pass, and reads: how often stream 6 was reset for side 1.
+fn passing(pair: &mut Pair, time: u32) -> usize {
+    let mut resets = 0;
+    for _ in 0..time {
+        pair.run_for(ms(1));
+        (0..2).for_each(|side| drop(pair.read_all(side, 6)));
+        let events = pair.main_events(1);
+        let told = |it: &&Event| matches!(it, Event::IncomingReset { stream: 6 });
+        resets += events.iter().filter(told).count();
+    }
+    resets
+}
+
+/// In a life that followed one in which our end was the last, too, who was told to wait means the same once we have said something in it or
+/// are ending it; else ours may have been over before, and another life began.
+#[test]
+fn who_was_told_to_wait_may_ask_again_in_a_later_life() {
+    type Begin = fn(&mut Pair);
+    let says: Begin = |pair| pair.say(1, 6, b"next");
+    let ends: Begin = |pair| {
+        pair.ends[1].reset_streams(pair.now, &[6]).unwrap();
+        // The peer's answer does not come.
+        pair.take_packets(1);
+    };
+    let one = (&[0, 6][..], Event::IncomingReset { stream: 6 });
+    let all = (&[][..], Event::AllIncomingReset);
+    let nothing: Begin = |_| {};
+    for (sides, begin, (streams, reset), again) in [
+        ([0, 1], says, one, false),
+        ([0, 1], ends, one, false),
+        ([0, 1], nothing, one, true),
+        ([1, 0], nothing, one, false),
+        ([0, 1], says, all, false),
+        ([0, 1], nothing, all, true),
+    ] {
+        let mut pair = perfect(1).connected();
+        let (tag, first, last) = link_to(&mut pair, 1);
+        for side in sides {
+            pair.ends[side].reset_streams(pair.now, &[6]).unwrap();
+            pair.run_for(ms(2000));
+        }
+        let over = Event::OutgoingReset { stream: 6 };
+        assert!(pair.main_events(1).contains(&over));
+        begin(&mut pair);
+        let last_tsn = oxirtc_sctp::Tsn(last.wrapping_add(2));
+        for more in 1..=2 {
+            let request = Request::OutgoingReset {
+                sequence: first.wrapping_add(more),
+                response_sequence: 0,
+                last_tsn,
+                streams,
+            };
+            pair.ends[1].handle_packet(pair.now, &request_packet(tag, request));
+            let mut packet = Vec::new();
+            Packet::start(&mut packet, 5000, 5000, tag);
+            oxirtc_sctp::packet::ForwardTsn::write(&mut packet, last_tsn, std::iter::empty());
+            Packet::finish(&mut packet, 0);
+            pair.ends[1].handle_packet(pair.now, &packet);
+            let answers = responses(&pair.take_packets(1));
+            assert_eq!(answers.last(), Some(&ResetResult::PERFORMED));
+            let performed = pair.main_events(1).contains(&reset);
+            assert_eq!(performed, more == 1 || again, "{reset:?}, {more}");
+        }
+    }
 }
 
 /// What follows a reset waits for it at the sender: it is not acknowledged, and is no account of ours.

@@ -171,3 +171,23 @@ fn unread_lives_are_bounded() {
     }
     panic!("there was room for all");
 }
+
+/// We close a channel first, and the peer's end has to wait for data; it closes the next one of that stream without a word.
+#[test]
+fn a_silent_channel_closes_after_one_whose_end_had_to_wait() {
+    let mut wire = Wire::new(&Settings::default());
+    let first = wire.opens(Some(6), "");
+    wire.data.close_channel(first);
+    wire.run();
+    assert!(wire.was_reset(6));
+    wire.peer_sends(6, BINARY, vec![1; 900]);
+    assert!(!wire.next_of_peer().is_empty(), "it is lost");
+    assert_eq!(wire.peer.reset_streams(wire.now, &[6]), Ok(()));
+    wire.pass(Duration::from_secs(1));
+    assert_eq!(wire.state(first), DataChannelState::Closed);
+    let second = wire.opens(Some(6), "");
+    assert_eq!(wire.state(second), DataChannelState::Open);
+    assert_eq!(wire.peer.reset_streams(wire.now, &[6]), Ok(()));
+    wire.pass(Duration::from_secs(1));
+    assert_eq!(wire.state(second), DataChannelState::Closed);
+}
