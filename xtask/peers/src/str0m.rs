@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail, ensure};
 use nix::{
     poll::{PollFd, PollFlags, ppoll},
     sys::time::TimeSpec,
@@ -43,8 +43,7 @@ impl Stack for Str0m {
     }
 
     fn flow(&self, flow: Flow, path: Option<Path>, time: Duration) -> Result<Flowed> {
-        let relay = path.map(Relay::start).transpose()?;
-        let (mut sender, mut receiver) = pair(flow.reliable, relay.as_ref())?;
+        let (_relay, (mut sender, mut receiver)) = pair_over(flow.reliable, path)?;
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
         let (cpu, start) = (work::cpu()?, Instant::now());
@@ -130,6 +129,22 @@ struct End {
     buffer: Vec<u8>,
 }
 
+/// The same over a path. A set-up of which a packet was lost may never end: then another is tried, with other dice.
+fn pair_over(reliable: bool, path: Option<Path>) -> Result<(Option<Relay>, (End, End))> {
+    let mut path = path;
+    for _ in 0..SET_UPS {
+        let relay = path.map(Relay::start).transpose()?;
+        match pair(reliable, relay.as_ref()) {
+            Ok(pair) => return Ok((relay, pair)),
+            Err(error) => eprintln!("str0m: {error}"),
+        }
+        if let Some(path) = &mut path {
+            path.seed += 1000;
+        }
+    }
+    bail!("no set-up has ended")
+}
+
 /// Two ends, connected, with one channel that both have open.
 fn pair(reliable: bool, relay: Option<&Relay>) -> Result<(End, End)> {
     str0m::crypto::from_feature_flags().install_process_default();
@@ -185,7 +200,9 @@ impl End {
     }
 
     fn open(&mut self) -> Result<()> {
+        let start = Instant::now();
         while self.channel.is_none() {
+            ensure!(start.elapsed() < LONGEST_SET_UP, "the channel is not open");
             self.step(IDLE)?;
         }
         Ok(())
@@ -254,3 +271,6 @@ impl End {
 }
 
 const IDLE: Duration = Duration::from_millis(10);
+/// Over the longest path one takes less than a second, and a few where a packet is sent again.
+const LONGEST_SET_UP: Duration = Duration::from_secs(15);
+const SET_UPS: usize = 5;
