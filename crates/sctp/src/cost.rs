@@ -1,6 +1,6 @@
 //! What work costs as there is more of it, for tests.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 /// Asserts that a step costs about as much beside ten times as much state: `run` makes so much of it, and says how long
 /// so many steps took then. The best of some runs counts, as others work on the machine too, and of many where that is too much.
@@ -26,6 +26,21 @@ pub(crate) fn stays(name: &str, state: usize, mut run: impl FnMut(usize) -> (Dur
     println!("{name}: {small:?} at {state}, {large:?} at {}", state * 10);
     assert!(large <= most, "{name}: {small:?}, then {large:?}");
     assert!(large <= limit, "{name}: {large:?}");
+}
+
+/// What each step has taken at least, of runs that take the same steps: others work on the machine too, but not at the same step each time.
+#[derive(Default)]
+pub(crate) struct Least(BTreeMap<usize, Vec<Duration>>);
+
+impl Least {
+    /// Another run beside so much state took this; answers what the longest of its steps takes.
+    pub(crate) fn of(&mut self, state: usize, took: Vec<Duration>) -> Duration {
+        let least = self.0.entry(state).or_default();
+        least.resize(took.len(), Duration::MAX);
+        let both = least.iter_mut().zip(took);
+        both.for_each(|(least, it)| *least = it.min(*least));
+        least.iter().max().copied().unwrap_or_default()
+    }
 }
 
 const LIMIT: Duration = Duration::from_micros(50);

@@ -5,6 +5,7 @@ use oxirtc_netsim::for_each_seed;
 use proptest::prelude::*;
 
 mod blocks;
+mod costs;
 mod lifetimes;
 mod loss;
 mod probes;

@@ -18,10 +18,7 @@ mod support;
 #[path = "../support/victim.rs"]
 mod victim;
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use oxirtc_sctp::{
     Association, Config, Ssn, Tsn,
@@ -89,18 +86,13 @@ impl Attack {
 #[test]
 fn no_packet_costs_much() {
     for attack in attacks() {
-        let mut least = BTreeMap::<_, Vec<Duration>>::new();
+        let mut least = cost::Least::default();
         cost::stays(attack.name, attack.state, |state| {
             let took = run(&attack, state);
             if !attack.steps {
                 return (median(took), 1);
             }
-            // Others work on the machine too, but not at the same step each time.
-            let least = least.entry(state).or_default();
-            least.resize(took.len(), Duration::MAX);
-            let both = least.iter_mut().zip(took);
-            both.for_each(|(least, it)| *least = it.min(*least));
-            (least.iter().max().copied().unwrap_or_default(), 1)
+            (least.of(state, took), 1)
         });
     }
 }
@@ -155,7 +147,7 @@ fn timed(victim: &mut Victim, input: impl FnOnce(&mut Association)) -> Duration 
 /// What a peer brings about by saying nothing: all that is under way is lost at once, and so many steps tell of it.
 #[test]
 fn a_timeout_is_done_in_steps() {
-    let mut least = BTreeMap::<_, Vec<Duration>>::new();
+    let mut least = cost::Least::default();
     cost::stays("T3-rtx of what is under way", MUCH, |state| {
         let mut victim = Victim::sending(Config::default());
         under_way(&mut victim, state);
@@ -166,11 +158,7 @@ fn a_timeout_is_done_in_steps() {
             victim.pair.now = victim.pair.ends[0].poll_timeout().unwrap();
             took.extend(steps(&mut victim));
         }
-        let least = least.entry(state).or_default();
-        least.resize(took.len(), Duration::MAX);
-        let both = least.iter_mut().zip(took);
-        both.for_each(|(least, it)| *least = it.min(*least));
-        (least.iter().max().copied().unwrap_or_default(), 1)
+        (least.of(state, took), 1)
     });
 }
 
@@ -237,7 +225,8 @@ fn tables_grow_in_steps() {
         }),
     ];
     for (what, victim, step) in grows {
-        let mut least = Vec::new();
+        let mut least = cost::Least::default();
+        let mut worst = Duration::ZERO;
         for _ in 0..5 {
             let mut victim = victim(Config::default());
             let took = (0..10 * MUCH as u32).map(|number| {
@@ -246,16 +235,9 @@ fn tables_grow_in_steps() {
                 drain(&mut victim);
                 start.elapsed()
             });
-            let took = Vec::from_iter(took);
-            // The machine does something else now and then, but not at the same packet each time.
-            least.resize(took.len(), Duration::MAX);
-            least
-                .iter_mut()
-                .zip(took)
-                .for_each(|(least, it)| *least = it.min(*least));
+            worst = least.of(0, took.collect());
         }
-        let worst = least.iter().max().copied().unwrap_or_default();
-        println!("{what}, one more of {}: {worst:?} at most", least.len());
+        println!("{what}, one more of {}: {worst:?} at most", 10 * MUCH);
         let limit = Duration::from_micros(50);
         assert!(
             cfg!(debug_assertions) || worst <= limit,
