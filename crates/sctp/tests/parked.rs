@@ -173,3 +173,79 @@ fn nobody_waits_with_a_message_that_waits_for_the_largest() {
     });
     assert!(done, "{got:?}");
 }
+
+/// A message that is longer than half of the peer's room waits for all others, and those that have as long ones wait for it then.
+#[test]
+fn a_message_that_fills_the_room_has_its_turn_beside_others_like_it() {
+    let link = Link::new(9).delay(ms(10)).rate(mbps(20)).queue(50_000);
+    let config = || {
+        let config = Config::default().receive_window(1 << 20);
+        config.max_message_size(700_000)
+    };
+    let mut pair = pair(link, config);
+    let mut said = None;
+    for tick in 0..2000 {
+        go_on(&mut pair, &[600_000, 600_000]);
+        if tick == 100 {
+            pair.say(0, 0, vec![2; 600_000]);
+            said = Some(pair.now);
+        }
+        pair.run_for(ms(10));
+        for stream in 1..=2 {
+            read(&mut pair, stream);
+        }
+        if read(&mut pair, 0) == 1 {
+            break;
+        }
+    }
+    let took = said.map(|said| pair.now - said).unwrap_or_default();
+    println!("600,000 bytes beside two streams of such: {took:?}");
+    assert_eq!(pair.ends[0].buffered_amount(0), 0);
+    // Three of them leave in 0.72 s.
+    assert!(took <= ms(1500), "{took:?}");
+}
+
+/// Nor do those keep it waiting that come one after the other.
+#[test]
+fn those_that_come_one_after_the_other_do_not_keep_who_waits_for_room() {
+    let link = Link::new(9).delay(ms(10)).rate(mbps(20)).queue(50_000);
+    let config = || {
+        let config = Config::default().receive_window(256 << 10);
+        config.max_message_size(120_000)
+    };
+    let mut pair = pair(link, config);
+    let (mut others, mut said) = (1..1, None);
+    for tick in 0..6000 {
+        while others.len() < 6 {
+            pair.say(0, others.end, vec![1; 30_000]);
+            others.end += 1;
+        }
+        if tick == 20 {
+            pair.say(0, 0, vec![2; 120_000]);
+            said = Some(pair.now);
+        }
+        pair.run_for(ms(10));
+        let under_way = others.start.saturating_sub(40).max(1)..others.end;
+        for stream in under_way {
+            read(&mut pair, stream);
+        }
+        while pair.ends[0].buffered_amount(others.start) == 0 && !others.is_empty() {
+            others.start += 1;
+        }
+        if read(&mut pair, 0) == 1 {
+            break;
+        }
+    }
+    let took = said.map(|said| pair.now - said).unwrap_or_default();
+    println!(
+        "120,000 bytes beside streams that come and go: {took:?}, {} came",
+        others.end
+    );
+    assert_eq!(
+        pair.ends[0].buffered_amount(0),
+        0,
+        "{} others came",
+        others.end
+    );
+    assert!(took <= Duration::from_secs(4), "{took:?}");
+}

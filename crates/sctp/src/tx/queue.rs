@@ -105,18 +105,17 @@ impl Queue {
     pub(crate) fn push(&mut self, stream: StreamId, message: Queued) {
         let length = message.payload.len();
         let outgoing = outgoing(&mut self.streams, &self.before, stream);
-        if outgoing.messages.is_empty() {
-            let cost = match self.interleaved {
-                true => 0,
-                false => outgoing.cost(length),
-            };
-            self.scheduler.activate(stream, outgoing.position, cost);
-        }
         if message.counts {
             outgoing.buffered.add(length);
         }
         outgoing.unacknowledged.add(length);
         outgoing.messages.push_back(message);
+        if outgoing.messages.len() == 1
+            && let Some(cost) = outgoing.next_cost(self.interleaved)
+        {
+            let (position, weight) = (outgoing.position, outgoing.weight);
+            self.scheduler.activate(stream, position, weight, cost);
+        }
         self.buffered.add(length);
         self.unacknowledged.add(length);
         self.held.add(length + MESSAGE_OVERHEAD);
@@ -295,8 +294,7 @@ impl Queue {
                 true => length,
                 false => begun.total,
             };
-            let (cost, next) = (outgoing.cost(turn), outgoing.next_cost(self.interleaved));
-            outgoing.position = self.scheduler.end_turn(cost, next);
+            outgoing.end_turn(&mut self.scheduler, turn, self.interleaved);
         }
         if piece.counts && outgoing.left(length) {
             self.low.push_back(stream);
@@ -368,18 +366,13 @@ impl Queue {
         if message.counts && outgoing.left(length) {
             self.low.push_back(stream);
         }
-        if outgoing.messages.is_empty() {
-            self.scheduler.deactivate(stream);
-        } else if let Some(begun) = begun
+        // With I-DATA each of its pieces has been a turn.
+        if let Some(begun) = begun.filter(|_| !self.interleaved)
             && self.scheduler.is_current(stream)
         {
-            // With I-DATA each of its pieces has been a turn.
-            let left = match self.interleaved {
-                true => 0,
-                false => begun.total - length,
-            };
-            let (cost, next) = (outgoing.cost(left), outgoing.next_cost(self.interleaved));
-            outgoing.position = self.scheduler.end_turn(cost, next);
+            outgoing.end_turn(&mut self.scheduler, begun.total - length, false);
+        } else if outgoing.messages.is_empty() {
+            self.scheduler.deactivate(stream);
         }
         if outgoing.resetting && outgoing.messages.is_empty() {
             self.quiet.push_back(stream);

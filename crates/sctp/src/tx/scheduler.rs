@@ -12,12 +12,15 @@ pub(crate) struct Scheduler {
     /// By where each ends, and by who came first.
     waiting: BTreeMap<(u64, u64), Turn>,
     /// Streams that may not have their turns yet, by how far on they are, and by who came first; and which was looked at last.
-    parked: BTreeMap<(u64, u64), StreamId>,
+    parked: BTreeMap<(u64, u64), Turn>,
     looked: (u64, u64),
     /// Where each stream stands in `waiting` or `parked`.
     places: BTreeMap<StreamId, (u64, u64)>,
-    /// Who has something to send again begins here: where the least far on are.
+    /// How far on all streams that have something to send are on the whole: what one of them sends moves this on by its part among all.
     clock: u64,
+    /// The weights of those that have a turn to come, and what was sent and has not moved the clock on.
+    weights: u64,
+    rest: u64,
     arrivals: u64,
 }
 
@@ -28,22 +31,61 @@ struct Turn {
     begin: u64,
     /// How far on it is expected to be after the turn.
     end: u64,
+    weight: u16,
+    /// It began before the clock, as others were due before.
+    is_early: bool,
+    /// How far on the stream was when it was parked, if its turn has not ended since.
+    parked_at: Option<u64>,
+}
+
+impl Turn {
+    /// Where its stream is among those that are parked.
+    fn place(&self) -> u64 {
+        self.parked_at.unwrap_or(self.begin)
+    }
 }
 
 impl Scheduler {
     /// The stream has something to send again, `position` is where it last stood, and `cost` what its turn is expected to cost.
-    pub(crate) fn activate(&mut self, stream: StreamId, position: u64, cost: u64) {
-        let begin = position.max(self.clock);
-        self.enqueue(stream, begin, cost);
+    pub(crate) fn activate(&mut self, stream: StreamId, position: u64, weight: u16, cost: u64) {
+        let begin = position.max(self.start());
+        self.weights += u64::from(weight);
+        self.wait(Turn {
+            stream,
+            begin,
+            end: begin.wrapping_add(cost),
+            weight,
+            is_early: begin < self.clock,
+            parked_at: None,
+        });
+    }
+
+    /// Who has something to send again begins here: where all others are on the whole, but no farther on than one that is
+    /// due before, having been parked, or is parked still.
+    fn start(&self) -> u64 {
+        let ends = [
+            self.current.map(|turn| turn.end),
+            self.waiting.first_key_value().map(|(place, _)| place.0),
+            self.parked.first_key_value().map(|(place, _)| place.0),
+        ];
+        let start = ends.into_iter().flatten().fold(self.clock, u64::min);
+        start.max(self.least())
+    }
+
+    /// Nobody begins farther behind the others.
+    fn least(&self) -> u64 {
+        self.clock.saturating_sub(MOST_BEHIND)
     }
 
     /// The stream whose turn it is may not have it yet. It keeps its position.
     pub(crate) fn park(&mut self) {
-        if let Some(Turn { stream, begin, .. }) = self.current.take() {
+        if let Some(mut turn) = self.current.take() {
             self.arrivals = self.arrivals.wrapping_add(1);
-            let place = (begin, self.arrivals);
-            self.parked.insert(place, stream);
-            self.places.insert(stream, place);
+            let place = (turn.place(), self.arrivals);
+            turn.parked_at = Some(place.0);
+            self.weights -= u64::from(turn.weight);
+            self.parked.insert(place, turn);
+            self.places.insert(turn.stream, place);
         }
     }
 
@@ -54,17 +96,17 @@ impl Scheduler {
 
     /// Of those that are parked the one that is least far on, and how far that is.
     pub(crate) fn first_parked(&self) -> Option<(StreamId, u64)> {
-        let ((begin, _), stream) = self.parked.first_key_value()?;
-        Some((*stream, self.clock.max(*begin)))
+        let (_, turn) = self.parked.first_key_value()?;
+        Some((turn.stream, turn.place()))
     }
 
     /// Another of them each time, and how far on it is.
     pub(crate) fn another_parked(&mut self) -> Option<(StreamId, u64)> {
         let behind = (Bound::Excluded(self.looked), Bound::Unbounded);
         let mut behind = self.parked.range(behind);
-        let (place, stream) = behind.next().or_else(|| self.parked.first_key_value())?;
+        let (place, turn) = behind.next().or_else(|| self.parked.first_key_value())?;
         self.looked = *place;
-        Some((*stream, self.clock.max(place.0)))
+        Some((turn.stream, turn.place()))
     }
 
     /// Whether it is the turn of a stream that is so far on.
@@ -76,20 +118,16 @@ impl Scheduler {
 
     /// It is the turn of a stream that is parked; whose turn it was waits for the next.
     pub(crate) fn turn_to(&mut self, stream: StreamId) {
-        let Some(place) = self.places.get(&stream) else {
+        let place = self.places.get(&stream);
+        let Some(mut turn) = place.and_then(|place| self.parked.remove(place)) else {
             return;
         };
-        if self.parked.remove(place).is_none() {
-            return;
-        }
-        // It has waited all the while, so what is due to it is not lost.
-        let begin = self.clock.max(place.0);
         self.places.remove(&stream);
-        let turn = Turn {
-            stream,
-            begin,
-            end: begin,
-        };
+        // It has waited all the while, so what is due to it is not lost.
+        turn.begin = turn.begin.max(self.least());
+        turn.end = turn.begin;
+        turn.is_early = false;
+        self.weights += u64::from(turn.weight);
         if let Some(current) = self.current.replace(turn) {
             self.wait(current);
         }
@@ -100,15 +138,14 @@ impl Scheduler {
         if self.current.is_none() {
             let (_, turn) = self.waiting.pop_first()?;
             self.places.remove(&turn.stream);
-            self.advance(turn.begin);
             self.current = Some(turn);
         }
         self.current.map(|turn| turn.stream)
     }
 
-    /// How far on the stream is whose turn it is.
+    /// How far on the stream is whose turn it is, or was when it was parked.
     pub(crate) fn position(&self) -> Option<u64> {
-        self.current.map(|turn| turn.begin)
+        self.current.map(|turn| turn.place())
     }
 
     /// Whether another stream waits for its turn.
@@ -125,20 +162,27 @@ impl Scheduler {
         self.current.is_some_and(|turn| turn.stream == stream)
     }
 
-    /// Ends the current turn, and returns where its stream stands now. If it has more to send its next turn is expected to cost so much.
-    pub(crate) fn end_turn(&mut self, cost: u64, next: Option<u64>) -> u64 {
-        let Some(Turn { stream, begin, .. }) = self.current.take() else {
+    /// Ends the current turn, which had this cost, and returns where its stream stands now. If it has more to send its next turn is expected to
+    /// cost so much, and its weight is this.
+    pub(crate) fn end_turn(&mut self, cost: u64, weight: u16, next: Option<u64>) -> u64 {
+        let Some(mut turn) = self.current.take() else {
             return self.clock;
         };
-        let begin = begin.wrapping_add(cost);
-        match next {
-            None => {}
-            Some(next) if self.waiting.is_empty() => {
-                self.advance(begin);
-                let end = begin.wrapping_add(next);
-                self.current = Some(Turn { stream, begin, end });
+        self.advance(turn, cost);
+        self.weights -= u64::from(turn.weight);
+        turn.begin = turn.begin.wrapping_add(cost);
+        let begin = turn.begin;
+        if let Some(next) = next {
+            self.weights += u64::from(weight);
+            turn.weight = weight;
+            turn.end = begin.wrapping_add(next);
+            turn.is_early &= begin < self.clock;
+            turn.parked_at = None;
+            if self.waiting.is_empty() {
+                self.current = Some(turn);
+            } else {
+                self.wait(turn);
             }
-            Some(next) => self.enqueue(stream, begin, next),
         }
         begin
     }
@@ -156,13 +200,22 @@ impl Scheduler {
 
     /// The stream has nothing to send any more without having had its turn.
     pub(crate) fn deactivate(&mut self, stream: StreamId) {
-        if let Some(place) = self.places.remove(&stream) {
-            if self.waiting.remove(&place).is_none() {
-                self.parked.remove(&place);
-            }
-        } else {
-            self.current.take_if(|turn| turn.stream == stream);
-        }
+        let turn = match self.places.remove(&stream) {
+            Some(place) if self.parked.remove(&place).is_some() => None,
+            Some(place) => self.waiting.remove(&place),
+            None => self.current.take_if(|turn| turn.stream == stream),
+        };
+        self.weights -= turn.map_or(0, |turn| turn.weight.into());
+    }
+
+    /// Compares the weights with those of who has a turn.
+    ///
+    /// # Panics
+    /// When they are others.
+    pub(crate) fn check(&self) {
+        let turns = self.waiting.values().chain(&self.current);
+        let weights: u64 = turns.map(|turn| u64::from(turn.weight)).sum();
+        assert_eq!(self.weights, weights, "of those that have a turn");
     }
 
     /// Takes a stream out; false if there is none.
@@ -172,20 +225,21 @@ impl Scheduler {
         self.waiting.pop_first().is_some() || parked || place
     }
 
-    /// A stream that is so far on has its turn. Those that are parked are not left behind by that, or whoever comes later would
-    /// wait until they have caught up; nor do they hold the clock for ever, or whoever comes later would have all the turns until it has had
-    /// as much as others meanwhile.
-    fn advance(&mut self, begin: u64) {
-        let first = self.parked.first_key_value().map(|(place, _)| place.0);
-        let held = first.map_or(begin, |first| {
-            first.min(begin).max(begin.saturating_sub(MOST_BEHIND))
-        });
-        self.clock = self.clock.max(held);
-    }
-
-    fn enqueue(&mut self, stream: StreamId, begin: u64, cost: u64) {
-        let end = begin.wrapping_add(cost);
-        self.wait(Turn { stream, begin, end });
+    /// A turn moves the clock on by its part among all; not past its own stream: others have left then that had more than their parts,
+    /// or it was parked and is not as far on as the others.
+    fn advance(&mut self, turn: Turn, cost: u64) {
+        let work = cost.saturating_mul(turn.weight.into());
+        let all = work.saturating_add(self.rest);
+        let weights = self.weights.max(1);
+        self.rest = all % weights;
+        let end = turn.begin.wrapping_add(cost);
+        let clock = match turn.is_early && end < self.clock {
+            // Those that come one after the other would else hold up the others for ever.
+            true => self.clock + all / weights,
+            false if self.active() == 0 && self.parked.is_empty() => end,
+            false => end.min(self.clock + all / weights),
+        };
+        self.clock = self.clock.max(clock);
     }
 
     fn wait(&mut self, turn: Turn) {
@@ -200,119 +254,4 @@ impl Scheduler {
 const MOST_BEHIND: u64 = 2 << 20;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const TURN: u64 = 1 << 10;
-
-    fn run(costs: &[u64], turns: usize) -> Vec<StreamId> {
-        let mut scheduler = Scheduler::default();
-        for (stream, cost) in costs.iter().enumerate() {
-            scheduler.activate(stream as StreamId, 0, *cost);
-        }
-        let mut order = Vec::new();
-        for _ in 0..turns {
-            let stream = scheduler.current().unwrap();
-            assert_eq!(scheduler.current(), Some(stream));
-            let cost = costs[usize::from(stream)];
-            scheduler.end_turn(cost, Some(cost));
-            order.push(stream);
-        }
-        order
-    }
-
-    #[test]
-    fn equal_costs_take_turns() {
-        assert_eq!(run(&[TURN; 3], 7), [0, 1, 2, 0, 1, 2, 0]);
-    }
-
-    #[test]
-    fn half_a_cost_has_two_turns() {
-        let order = run(&[TURN, TURN / 2], 300);
-        assert_eq!(order.iter().filter(|stream| **stream == 1).count(), 200);
-    }
-
-    #[test]
-    fn who_leaves_has_no_turn_and_the_others_keep_theirs() {
-        let mut scheduler = Scheduler::default();
-        for stream in 0..6 {
-            scheduler.activate(stream, 0, TURN);
-        }
-        assert_eq!(scheduler.current(), Some(0));
-        scheduler.end_turn(TURN, Some(TURN));
-        assert_eq!(scheduler.current(), Some(1));
-        for stream in [0, 1, 4] {
-            scheduler.deactivate(stream);
-        }
-        scheduler.activate(1, 2 * TURN, TURN);
-        let mut order = Vec::new();
-        while let Some(stream) = scheduler.current() {
-            scheduler.end_turn(TURN, None);
-            order.push(stream);
-        }
-        assert_eq!(order, [2, 3, 5, 1]);
-        assert!(scheduler.waiting.is_empty() && scheduler.places.is_empty());
-    }
-
-    #[test]
-    fn a_late_stream_does_not_catch_up() {
-        let mut scheduler = Scheduler::default();
-        scheduler.activate(0, 0, TURN);
-        for _ in 0..100 {
-            scheduler.current();
-            scheduler.end_turn(TURN, Some(TURN));
-        }
-        scheduler.activate(1, 0, TURN);
-        let mut order = Vec::new();
-        for _ in 0..4 {
-            scheduler.yield_turn();
-            order.extend(scheduler.current());
-            scheduler.end_turn(TURN, Some(TURN));
-        }
-        assert_eq!(order.iter().filter(|stream| **stream == 1).count(), 2);
-    }
-
-    /// What is short goes before what is long, though both come from where the others are.
-    #[test]
-    fn a_short_turn_is_next() {
-        let mut scheduler = Scheduler::default();
-        for stream in 0..3 {
-            scheduler.activate(stream, 0, TURN);
-        }
-        scheduler.current();
-        scheduler.activate(7, 0, 1);
-        scheduler.end_turn(TURN, Some(TURN));
-        assert_eq!(scheduler.current(), Some(7));
-    }
-
-    /// Who comes while others go on begins where a stream stands that is parked, and so does that one when it is its turn; but no
-    /// farther behind the others than the longest turn takes them on.
-    #[test]
-    fn whoever_is_parked_is_not_left_behind() {
-        let most = (MOST_BEHIND / TURN) as usize;
-        for (turns, ahead) in [(100, 100), (3 * most, most)] {
-            let mut scheduler = Scheduler::default();
-            scheduler.activate(0, 0, 0);
-            assert_eq!(scheduler.current(), Some(0));
-            scheduler.park();
-            scheduler.activate(1, 0, 0);
-            for _ in 0..turns {
-                assert_eq!(scheduler.current(), Some(1));
-                scheduler.end_turn(TURN, Some(0));
-            }
-            scheduler.activate(2, 0, 0);
-            let (first, position) = scheduler.first_parked().unwrap();
-            assert!(first == 0 && scheduler.is_due(position));
-            scheduler.turn_to(0);
-            let mut had = [0_usize; 3];
-            while had[1] == 0 {
-                scheduler.yield_turn();
-                let stream = scheduler.current().unwrap();
-                scheduler.end_turn(TURN, Some(0));
-                had[usize::from(stream)] += 1;
-            }
-            assert!(had[0].abs_diff(ahead) <= 2, "{had:?}");
-            assert!(had[2].abs_diff(ahead) <= 2, "{had:?}");
-        }
-    }
-}
+mod tests;

@@ -14,7 +14,7 @@ impl Queue {
         };
         !self.interleaved
             || length <= piece
-            || (self.fits(length) && self.may_overtake(position, position + outgoing.cost(length)))
+            || (self.fits(length) && self.may_overtake(position, position + outgoing.way(length)))
     }
 
     /// RFC 8260 leaves it open that a peer's buffer fills with parts of messages of which none can be completed. What
@@ -37,12 +37,12 @@ impl Queue {
         let Some((parked, length)) = self.front(first) else {
             return true;
         };
-        if begin <= position || end < position + parked.cost(length) {
+        if begin <= position || end < position + parked.way(length) {
             return true;
         }
         let (peer, _) = self.room;
         let largest = self.largest().filter(|_| length > peer / 2);
-        largest.is_some_and(|(largest, left)| end <= largest.position + largest.cost(left))
+        largest.is_some_and(|(largest, left)| end <= largest.position + largest.way(left))
     }
 
     /// The stream of the largest message that has begun, and what is left of that.

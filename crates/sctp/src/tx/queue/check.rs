@@ -46,6 +46,7 @@ impl Queue {
         let waiting = self.streams.values().filter(|it| !it.messages.is_empty());
         let known = self.scheduler.active() + self.scheduler.parked();
         assert_eq!(known, waiting.count(), "who waits has a turn or is parked");
+        self.scheduler.check();
         unacknowledged += buffered;
         assert!(sent.is_empty(), "streams are known until the end: {sent:?}");
         let accounts = [

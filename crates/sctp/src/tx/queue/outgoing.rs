@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use crate::{account::Account, blocks};
+use crate::{account::Account, blocks, tx::scheduler::Scheduler};
 
 /// When a message is given up (RFC 7496).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,16 +96,27 @@ impl Outgoing {
 
     /// What a turn costs in which so many bytes leave.
     pub(super) fn cost(&self, length: usize) -> u64 {
-        ((length.min(LONGEST_TURN) as u64) << 10) / u64::from(self.weight)
+        self.way(length.clamp(SHORTEST_TURN, LONGEST_TURN))
     }
 
-    /// What its next turn will cost where that is a whole message, if there is one. With I-DATA it is a piece, and all are alike.
+    /// How far on so many bytes take it.
+    pub(super) fn way(&self, length: usize) -> u64 {
+        ((length as u64) << 10) / u64::from(self.weight)
+    }
+
+    /// What its next turn is expected to cost where that is a whole message, if there is one. With I-DATA it is a piece, and all are alike.
     pub(super) fn next_cost(&self, interleaved: bool) -> Option<u64> {
         let next = self.messages.front()?;
         Some(match interleaved {
             true => 0,
             false => self.cost(next.payload.len()),
         })
+    }
+
+    /// Its turn is over in which so many bytes left.
+    pub(super) fn end_turn(&mut self, scheduler: &mut Scheduler, length: usize, interleaved: bool) {
+        let (cost, next) = (self.cost(length), self.next_cost(interleaved));
+        self.position = scheduler.end_turn(cost, self.weight, next);
     }
 
     /// One with the same threshold and weight.
@@ -154,5 +165,7 @@ impl Default for Outgoing {
 
 /// A message that is longer costs no more: it would wait until all others have sent as much.
 const LONGEST_TURN: usize = 256 << 10;
+/// Nor does one that is shorter cost less: it has a header of its own.
+const SHORTEST_TURN: usize = 64;
 /// RFC 8831 §6.4.
 const NORMAL_PRIORITY: u16 = 256;

@@ -132,6 +132,59 @@ fn who_may_not_begin_holds_up_nobody() {
     assert!(queue.is_empty() && queue.scheduler.parked() == 0);
 }
 
+/// However much weight one has: what is short has a cost, or nobody else would have a turn.
+#[test]
+fn what_is_short_does_not_go_for_nothing() {
+    let mut queue = Queue::default();
+    queue.set_weight(2, u16::MAX);
+    queue.push(1, message(100));
+    for _ in 0..1000 {
+        queue.push(2, message(1));
+    }
+    let order = Vec::from_iter(std::iter::from_fn(|| queue.cut(1000)));
+    let turn = order.iter().position(|cut| cut.stream == 1).unwrap();
+    assert!((300..500).contains(&turn), "{turn}");
+}
+
+/// What left of a message that is given up was a part of a turn.
+#[test]
+fn what_left_of_a_message_that_is_given_up_counts() {
+    for more in [true, false] {
+        let mut queue = Queue::default();
+        queue.push(1, message(2000));
+        if more {
+            queue.push(1, message(2000));
+        }
+        queue.cut(1000);
+        queue.set_key(1, 7);
+        queue.abandon_rest(1, 7).unwrap();
+        assert_eq!(queue.streams[&1].position, 1000 << 2, "{more}");
+    }
+}
+
+/// While the first that is parked waits for the largest, others begin that are over before that, and no others.
+#[test]
+fn what_is_over_before_the_largest_may_begin() {
+    let mut queue = Queue::default();
+    queue.set_interleaved(true);
+    queue.set_room(2_000_000, 1000);
+    queue.push(0, message(3_000_000));
+    queue.cut(1000);
+    queue.push(1, message(1_100_000));
+    let next = |queue: &mut Queue| {
+        let next = queue.peek(oxirtc_netsim::epoch(), &mut 9999, &mut 0)?;
+        queue.cut(next.left.min(1000))
+    };
+    while queue.buffered(0) > 100_000 {
+        assert_eq!(next(&mut queue).unwrap().stream, 0);
+    }
+    queue.push(2, message(700_000));
+    queue.push(3, message(300_000));
+    let all = Vec::from_iter(std::iter::from_fn(|| next(&mut queue)));
+    let begun = all.iter().filter(|cut| cut.begin).map(|cut| cut.stream);
+    assert_eq!(Vec::from_iter(begun), [3, 1, 2]);
+}
+
 /// RFC 9260 §5.2.4: what waited is gone at once, and dropped in steps. What was set of a stream stays, whether the stream is used
 /// before or after its step, unless it has been reset or the peer takes fewer.
 #[test]
