@@ -462,3 +462,50 @@ fn a_slow_reader_has_messages_of_both_streams() {
         assert!(read.iter().all(|it| *it > least), "{lengths:?}: {read:?}");
     }
 }
+
+/// Streams that are new each time have their parts, and neither a chat message nor a longer one waits for all of them.
+#[test]
+fn new_streams_hold_up_nobody() {
+    let link = Link::new(9).delay(ms(10)).rate(mbps(10)).queue(30_000);
+    let mut pair = pair(1, link, [true, true]);
+    pair.ends[0].set_priority(0, 1024);
+    pair.ends[0].set_priority(1, 1024);
+    let mut others = 2..2;
+    let (mut chat, mut longest) = (None, Duration::ZERO);
+    let (mut said, mut took) = (None, None);
+    for tick in 0..5000 {
+        while others.len() < 30 {
+            pair.ends[0].set_priority(others.end, 128);
+            pair.say(0, others.end, vec![1; 1000 - usize::from(others.end % 7)]);
+            others.end += 1;
+        }
+        if tick % 200 == 100 && chat.is_none() {
+            pair.say(0, 0, vec![2; 50]);
+            chat = Some(pair.now);
+        }
+        if tick == 1000 {
+            pair.say(0, 1, vec![3; 100_000]);
+            said = Some(pair.now);
+        }
+        pair.run_for(ms(1));
+        for stream in others.start.saturating_sub(1000).max(2)..others.end {
+            pair.read_all(1, stream);
+        }
+        while !others.is_empty() && pair.ends[0].buffered_amount(others.start) == 0 {
+            others.start += 1;
+        }
+        let now = pair.now;
+        let waits = chat.map(|chat| now - chat).unwrap_or_default();
+        longest = longest.max(waits);
+        if !pair.read_all(1, 0).is_empty() {
+            chat = None;
+        }
+        if !pair.read_all(1, 1).is_empty() {
+            took = said.map(|said| now - said);
+        }
+    }
+    println!("a chat message: {longest:?} at most; 100,000 bytes: {took:?}");
+    assert!(longest < ms(60), "{longest:?}");
+    // 0.4 s would be fair.
+    assert!(took.is_some_and(|took| took < ms(600)), "{took:?}");
+}

@@ -103,7 +103,7 @@ pub(crate) struct Queue {
 impl Queue {
     #[inline]
     pub(crate) fn push(&mut self, stream: StreamId, message: Queued) {
-        let length = message.payload.len();
+        let (length, longest) = (message.payload.len(), self.longest_turn());
         let outgoing = outgoing(&mut self.streams, &self.before, stream);
         if message.counts {
             outgoing.buffered.add(length);
@@ -111,9 +111,11 @@ impl Queue {
         outgoing.unacknowledged.add(length);
         outgoing.messages.push_back(message);
         if outgoing.messages.len() == 1
-            && let Some(cost) = outgoing.next_cost(self.interleaved)
+            && let Some(cost) = outgoing.next_cost(longest)
         {
             let (position, weight) = (outgoing.position, outgoing.weight);
+            // What is not a whole message takes a stream ahead by little, and that would be kept while another catches up.
+            let position = if self.interleaved { 0 } else { position };
             self.scheduler.activate(stream, position, weight, cost);
         }
         self.buffered.add(length);
@@ -175,6 +177,12 @@ impl Queue {
         }
     }
 
+    /// How many bytes leave in a turn: a whole message, or with I-DATA a piece.
+    fn longest_turn(&self) -> usize {
+        let (_, piece) = self.room;
+        if self.interleaved { piece } else { usize::MAX }
+    }
+
     /// Whether `peek` has not come to what is next.
     pub(crate) fn is_passing(&self) -> bool {
         self.passing
@@ -234,6 +242,7 @@ impl Queue {
     #[inline]
     pub(crate) fn cut(&mut self, size: usize) -> Option<Cut> {
         let stream = self.scheduler.current()?;
+        let longest = self.longest_turn();
         let outgoing = self.streams.get_mut(&stream)?;
         let message = outgoing.messages.front_mut()?;
         let before = message.payload.len();
@@ -294,7 +303,7 @@ impl Queue {
                 true => length,
                 false => begun.total,
             };
-            outgoing.end_turn(&mut self.scheduler, turn, self.interleaved);
+            outgoing.end_turn(&mut self.scheduler, turn, longest);
         }
         if piece.counts && outgoing.left(length) {
             self.low.push_back(stream);
@@ -370,7 +379,7 @@ impl Queue {
         if let Some(begun) = begun.filter(|_| !self.interleaved)
             && self.scheduler.is_current(stream)
         {
-            outgoing.end_turn(&mut self.scheduler, begun.total - length, false);
+            outgoing.end_turn(&mut self.scheduler, begun.total - length, usize::MAX);
         } else if outgoing.messages.is_empty() {
             self.scheduler.deactivate(stream);
         }

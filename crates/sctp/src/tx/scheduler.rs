@@ -16,7 +16,8 @@ pub(crate) struct Scheduler {
     looked: (u64, u64),
     /// Where each stream stands in `waiting` or `parked`.
     places: BTreeMap<StreamId, (u64, u64)>,
-    /// How far on all streams that have something to send are on the whole: what one of them sends moves this on by its part among all.
+    /// How far on all streams that have something to send are on the whole: what one of them sends moves this on by its part among all. Who
+    /// has something to send again begins here.
     clock: u64,
     /// The weights of those that have a turn to come, and what was sent and has not moved the clock on.
     weights: u64,
@@ -32,49 +33,33 @@ struct Turn {
     /// How far on it is expected to be after the turn.
     end: u64,
     weight: u16,
-    /// It began before the clock, as others were due before.
-    is_early: bool,
-    /// How far on the stream was when it was parked, if its turn has not ended since.
+    /// How much it may send for nothing, as others went on while it was parked.
+    due: u64,
+    /// Where the stream was among those that are parked, if its turn has not ended since.
     parked_at: Option<u64>,
 }
 
 impl Turn {
     /// Where its stream is among those that are parked.
     fn place(&self) -> u64 {
-        self.parked_at.unwrap_or(self.begin)
+        let place = self.begin.saturating_sub(self.due);
+        self.parked_at.unwrap_or(place)
     }
 }
 
 impl Scheduler {
     /// The stream has something to send again, `position` is where it last stood, and `cost` what its turn is expected to cost.
     pub(crate) fn activate(&mut self, stream: StreamId, position: u64, weight: u16, cost: u64) {
-        let begin = position.max(self.start());
+        let begin = position.max(self.clock);
         self.weights += u64::from(weight);
         self.wait(Turn {
             stream,
             begin,
             end: begin.wrapping_add(cost),
             weight,
-            is_early: begin < self.clock,
+            due: 0,
             parked_at: None,
         });
-    }
-
-    /// Who has something to send again begins here: where all others are on the whole, but no farther on than one that is
-    /// due before, having been parked, or is parked still.
-    fn start(&self) -> u64 {
-        let ends = [
-            self.current.map(|turn| turn.end),
-            self.waiting.first_key_value().map(|(place, _)| place.0),
-            self.parked.first_key_value().map(|(place, _)| place.0),
-        ];
-        let start = ends.into_iter().flatten().fold(self.clock, u64::min);
-        start.max(self.least())
-    }
-
-    /// Nobody begins farther behind the others.
-    fn least(&self) -> u64 {
-        self.clock.saturating_sub(MOST_BEHIND)
     }
 
     /// The stream whose turn it is may not have it yet. It keeps its position.
@@ -123,10 +108,12 @@ impl Scheduler {
             return;
         };
         self.places.remove(&stream);
-        // It has waited all the while, so what is due to it is not lost.
-        turn.begin = turn.begin.max(self.least());
-        turn.end = turn.begin;
-        turn.is_early = false;
+        // It has waited all the while, so what is due to it is not lost. But nobody who comes waits until it has caught up.
+        let cost = turn.end.wrapping_sub(turn.begin);
+        let place = turn.place();
+        turn.begin = place.max(self.clock);
+        turn.due = (turn.begin - place).min(MOST_DUE);
+        turn.end = turn.begin.wrapping_add(cost);
         self.weights += u64::from(turn.weight);
         if let Some(current) = self.current.replace(turn) {
             self.wait(current);
@@ -138,6 +125,7 @@ impl Scheduler {
         if self.current.is_none() {
             let (_, turn) = self.waiting.pop_first()?;
             self.places.remove(&turn.stream);
+            self.clock = self.clock.max(turn.begin);
             self.current = Some(turn);
         }
         self.current.map(|turn| turn.stream)
@@ -168,17 +156,20 @@ impl Scheduler {
         let Some(mut turn) = self.current.take() else {
             return self.clock;
         };
-        self.advance(turn, cost);
+        let free = turn.due.min(cost);
+        let paid = cost - free;
+        let begin = turn.begin.wrapping_add(paid);
+        self.advance(begin, paid.saturating_mul(weight.into()));
         self.weights -= u64::from(turn.weight);
-        turn.begin = turn.begin.wrapping_add(cost);
-        let begin = turn.begin;
+        turn.due -= free;
+        turn.begin = begin;
         if let Some(next) = next {
             self.weights += u64::from(weight);
             turn.weight = weight;
             turn.end = begin.wrapping_add(next);
-            turn.is_early &= begin < self.clock;
             turn.parked_at = None;
             if self.waiting.is_empty() {
+                self.clock = self.clock.max(begin);
                 self.current = Some(turn);
             } else {
                 self.wait(turn);
@@ -225,20 +216,13 @@ impl Scheduler {
         self.waiting.pop_first().is_some() || parked || place
     }
 
-    /// A turn moves the clock on by its part among all; not past its own stream: others have left then that had more than their parts,
-    /// or it was parked and is not as far on as the others.
-    fn advance(&mut self, turn: Turn, cost: u64) {
-        let work = cost.saturating_mul(turn.weight.into());
+    /// Who has had a turn is so far on, and its work moves the clock by its part among all; not past its own stream, as others have left then
+    /// that had more than their parts.
+    fn advance(&mut self, end: u64, work: u64) {
         let all = work.saturating_add(self.rest);
         let weights = self.weights.max(1);
         self.rest = all % weights;
-        let end = turn.begin.wrapping_add(cost);
-        let clock = match turn.is_early && end < self.clock {
-            // Those that come one after the other would else hold up the others for ever.
-            true => self.clock + all / weights,
-            false if self.active() == 0 && self.parked.is_empty() => end,
-            false => end.min(self.clock + all / weights),
-        };
+        let clock = end.min(self.clock + all / weights);
         self.clock = self.clock.max(clock);
     }
 
@@ -251,7 +235,7 @@ impl Scheduler {
 }
 
 /// What a turn of 256 KiB costs with the least priority of RFC 8831 §6.4, 128.
-const MOST_BEHIND: u64 = 2 << 20;
+const MOST_DUE: u64 = 2 << 20;
 
 #[cfg(test)]
 mod tests;

@@ -104,18 +104,15 @@ impl Outgoing {
         ((length as u64) << 10) / u64::from(self.weight)
     }
 
-    /// What its next turn is expected to cost where that is a whole message, if there is one. With I-DATA it is a piece, and all are alike.
-    pub(super) fn next_cost(&self, interleaved: bool) -> Option<u64> {
+    /// What its next turn costs, if there is one, in which no more than so many bytes leave.
+    pub(super) fn next_cost(&self, longest: usize) -> Option<u64> {
         let next = self.messages.front()?;
-        Some(match interleaved {
-            true => 0,
-            false => self.cost(next.payload.len()),
-        })
+        Some(self.cost(next.payload.len().min(longest)))
     }
 
     /// Its turn is over in which so many bytes left.
-    pub(super) fn end_turn(&mut self, scheduler: &mut Scheduler, length: usize, interleaved: bool) {
-        let (cost, next) = (self.cost(length), self.next_cost(interleaved));
+    pub(super) fn end_turn(&mut self, scheduler: &mut Scheduler, length: usize, longest: usize) {
+        let (cost, next) = (self.cost(length), self.next_cost(longest));
         self.position = scheduler.end_turn(cost, self.weight, next);
     }
 

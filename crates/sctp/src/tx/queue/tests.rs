@@ -175,11 +175,11 @@ fn what_is_over_before_the_largest_may_begin() {
         let next = queue.peek(oxirtc_netsim::epoch(), &mut 9999, &mut 0)?;
         queue.cut(next.left.min(1000))
     };
-    while queue.buffered(0) > 100_000 {
+    while queue.buffered(0) > 300_000 {
         assert_eq!(next(&mut queue).unwrap().stream, 0);
     }
-    queue.push(2, message(700_000));
-    queue.push(3, message(300_000));
+    queue.push(2, message(400_000));
+    queue.push(3, message(200_000));
     let all = Vec::from_iter(std::iter::from_fn(|| next(&mut queue)));
     let begun = all.iter().filter(|cut| cut.begin).map(|cut| cut.stream);
     assert_eq!(Vec::from_iter(begun), [3, 1, 2]);
@@ -320,8 +320,8 @@ fn a_message_that_has_waited_begins_if_it_can_leave() {
         (true, 3000, 2000, 749, false),
         (true, 3000, 2000, 750, true),
         // The others are done before that.
-        (true, 100, 1000, 386, false),
-        (true, 100, 1000, 388, true),
+        (true, 1000, 2000, 499, false),
+        (true, 1000, 2000, 500, true),
         // Nobody who comes later would have more time.
         (false, 3000, 100, 50, true),
         (false, 3000, 100, 49, false),

@@ -85,44 +85,6 @@ fn a_short_turn_is_next() {
     assert_eq!(scheduler.current(), Some(7));
 }
 
-/// Who comes while others go on begins where a stream stands that is parked, and so does that one when it is its turn; but no
-/// farther behind the others than the longest turn takes them on.
-#[test]
-fn whoever_is_parked_is_not_left_behind() {
-    let most = (MOST_BEHIND / TURN) as usize;
-    for (turns, ahead) in [(100, 100), (3 * most, most)] {
-        let mut scheduler = Scheduler::default();
-        scheduler.activate(0, 0, 256, 0);
-        assert_eq!(scheduler.current(), Some(0));
-        scheduler.park();
-        scheduler.activate(1, 0, 256, 0);
-        for _ in 0..turns {
-            assert_eq!(scheduler.current(), Some(1));
-            scheduler.end_turn(TURN, 256, Some(0));
-        }
-        scheduler.activate(2, 0, 256, 0);
-        let (first, position) = scheduler.first_parked().unwrap();
-        assert!(first == 0 && scheduler.is_due(position));
-        scheduler.turn_to(0);
-        scheduler.activate(3, 0, 256, 0);
-        let mut had = [0_usize; 5];
-        while had[1] == 0 {
-            if had[0] == ahead / 2 {
-                // The others are not far on yet.
-                scheduler.activate(4, 0, 256, 0);
-                had[0] += 1;
-            }
-            scheduler.yield_turn();
-            let stream = scheduler.current().unwrap();
-            scheduler.end_turn(TURN, 256, Some(0));
-            had[usize::from(stream)] += 1;
-        }
-        for begun in [had[0], had[2], had[3], had[4] + ahead / 2] {
-            assert!(begun.abs_diff(ahead) <= 3, "{had:?}");
-        }
-    }
-}
-
 /// Others that come with what is short, one after the other, do not keep one that is long from its turn.
 #[test]
 fn those_that_come_and_go_hold_up_nobody() {
@@ -142,46 +104,28 @@ fn those_that_come_and_go_hold_up_nobody() {
     assert!(turns > 180, "{turns}");
 }
 
-/// Nor where they begin behind the others, since one that is parked is not as far on.
+/// However often others came and went, and whenever: who comes waits for none but the one whose turn it is, and has nothing due.
 #[test]
-fn those_that_begin_beside_who_is_parked_hold_up_nobody() {
-    let mut scheduler = Scheduler::default();
-    for stream in 0..2 {
-        scheduler.activate(stream, 0, 256, 0);
-    }
-    scheduler.current();
-    scheduler.park();
-    scheduler.current();
-    scheduler.end_turn(100 * TURN, 256, Some(0));
-    let most = 2 * (MOST_BEHIND / TURN) as StreamId;
-    let mut turns = 0;
-    loop {
-        scheduler.activate(2 + turns, 0, 256, 0);
-        scheduler.yield_turn();
-        if scheduler.current() == Some(1) {
-            break;
-        }
-        scheduler.end_turn(TURN, 256, None);
-        turns += 1;
-        assert!(turns <= most, "{turns}");
-    }
-    assert!(turns > 100, "{turns}");
-}
-
-/// However often others came and went, who comes waits for none but the one whose turn it is.
-#[test]
-fn time_does_not_run_away() {
-    let mut scheduler = Scheduler::default();
+fn time_neither_runs_away_nor_stays_behind() {
     const LONG: u64 = 100 * TURN;
-    scheduler.activate(0, 0, 256, LONG);
-    let mut position = 0;
-    for turn in 0..10_000 {
-        assert_eq!(scheduler.current(), Some(0));
-        assert!(scheduler.clock <= turn * LONG);
-        scheduler.activate(1, position, 256, TURN);
-        scheduler.end_turn(LONG, 256, Some(LONG));
-        assert_eq!(scheduler.current(), Some(1));
-        position = scheduler.end_turn(TURN, 256, None);
+    for comes_before in [true, false] {
+        let mut scheduler = Scheduler::default();
+        scheduler.activate(0, 0, 256, LONG);
+        for turn in 0..1000 {
+            assert_eq!(scheduler.current(), Some(0));
+            let end = turn * LONG;
+            assert!((end..=end + TURN).contains(&scheduler.clock));
+            if comes_before {
+                scheduler.activate(1, 0, 256, TURN);
+            }
+            scheduler.end_turn(LONG, 256, Some(LONG));
+            if !comes_before {
+                scheduler.activate(1, 0, 256, TURN);
+                scheduler.yield_turn();
+            }
+            assert_eq!(scheduler.current(), Some(1));
+            scheduler.end_turn(TURN, 256, None);
+        }
     }
 }
 
@@ -250,68 +194,121 @@ fn who_is_alone_is_not_ahead() {
         scheduler.activate(stream, 0, 256, TURN);
     }
     scheduler.current();
-    let position = scheduler.end_turn(TURN, 256, None);
+    scheduler.end_turn(TURN, 256, Some(TURN));
     scheduler.deactivate(1);
-    scheduler.activate(0, position, 256, TURN);
     scheduler.current();
-    let position = scheduler.end_turn(TURN, 256, None);
-    assert_eq!(scheduler.clock, position);
+    let position = scheduler.end_turn(TURN, 256, Some(TURN));
+    assert_eq!((scheduler.clock, position), (2 * TURN, 2 * TURN));
 }
 
-/// One that began early moves the clock like any once it is as far on as the others, or has been parked.
-#[test]
-fn nobody_is_early_for_ever() {
-    for is_parked in [false, true] {
-        let mut scheduler = Scheduler::default();
-        scheduler.activate(0, 0, 256, 0);
-        scheduler.current();
-        scheduler.park();
-        scheduler.activate(1, 0, 256, 0);
-        scheduler.current();
-        scheduler.end_turn(100 * TURN, 256, None);
-        scheduler.activate(2, 0, 256, 0);
-        scheduler.current();
-        if is_parked {
-            scheduler.park();
-            scheduler.turn_to(2);
-        }
-        scheduler.activate(3, 100 * TURN, 256, 0);
-        for _ in 0..99 {
-            assert_eq!(scheduler.current(), Some(2));
-            scheduler.end_turn(TURN, 256, Some(0));
-        }
-        let early = if is_parked { 0 } else { 99 * TURN / 2 };
-        assert_eq!(scheduler.clock, 100 * TURN + early);
-        for _ in 0..1000 {
-            scheduler.current();
-            scheduler.end_turn(TURN, 256, Some(0));
-        }
-        scheduler.current();
-        let before = scheduler.clock;
-        let turn = scheduler.position().unwrap();
-        scheduler.end_turn(TURN, 256, Some(0));
-        assert!(scheduler.clock <= before.max(turn + TURN), "{is_parked}");
-        assert!(!scheduler.waiting.values().any(|turn| turn.is_early));
-    }
-}
-
-/// Who comes does not wait for one that has been parked until it has caught up.
-#[test]
-fn who_comes_takes_turns_with_one_that_catches_up() {
+/// Stream 0 was parked while stream 1 had so many turns, and may have its own now.
+fn parked_for(turns: u64) -> Scheduler {
     let mut scheduler = Scheduler::default();
     for stream in 0..2 {
-        scheduler.activate(stream, 0, 256, 0);
+        scheduler.activate(stream, 0, 256, TURN);
     }
-    scheduler.current();
+    assert_eq!(scheduler.current(), Some(0));
     scheduler.park();
-    scheduler.current();
-    scheduler.end_turn(100 * TURN, 256, Some(0));
-    scheduler.turn_to(0);
-    scheduler.activate(2, 0, 256, 0);
-    let mut order = Vec::new();
-    for _ in 0..6 {
-        order.extend(scheduler.current());
-        scheduler.end_turn(TURN, 256, Some(0));
+    for _ in 0..turns {
+        assert_eq!(scheduler.current(), Some(1));
+        scheduler.end_turn(TURN, 256, Some(TURN));
     }
-    assert_eq!(order, [0, 2, 0, 2, 0, 2]);
+    let (first, place) = scheduler.first_parked().unwrap();
+    assert!((first, place) == (0, 0) && scheduler.is_due(place));
+    scheduler.turn_to(0);
+    scheduler
+}
+
+/// Who was parked has what others had meanwhile, so far as the longest turn takes them on, and then they take turns.
+#[test]
+fn who_was_parked_catches_up() {
+    let most = MOST_DUE / TURN;
+    for (turns, due) in [(100, 100), (3 * most, most)] {
+        let mut scheduler = parked_for(turns);
+        let mut had = [0; 2];
+        while had[1] < 5 {
+            scheduler.yield_turn();
+            let stream = usize::from(scheduler.current().unwrap());
+            scheduler.end_turn(TURN, 256, Some(TURN));
+            had[stream] += 1;
+        }
+        assert!((due..due + 6).contains(&had[0]), "{had:?}, {due} are due");
+    }
+}
+
+/// What is short does not wait until one that was parked has caught up, and what is long no longer than that.
+#[test]
+fn who_comes_waits_for_no_more_than_is_due() {
+    let mut scheduler = parked_for(100);
+    for stream in 2..4 {
+        scheduler.activate(stream, 0, 256, TURN);
+    }
+    let mut had = [0; 4];
+    while had[2] < 2 || had[3] < 2 {
+        if had[0] % 20 == 10 {
+            scheduler.activate(4, 0, 256, TURN / 10);
+            scheduler.yield_turn();
+            assert_eq!(scheduler.current(), Some(4));
+            scheduler.end_turn(TURN / 10, 256, None);
+        }
+        scheduler.yield_turn();
+        let stream = usize::from(scheduler.current().unwrap());
+        scheduler.end_turn(TURN, 256, Some(TURN));
+        had[stream] += 1;
+    }
+    assert!(had[0] < 104, "{had:?}");
+}
+
+/// Some of those that have something to send are new each time, and have no more than a part each.
+#[test]
+fn those_that_are_new_have_a_part_each() {
+    for (others, new, parked) in [2, 10, 50]
+        .into_iter()
+        .flat_map(|it| [(it, 1, false), (it, 5, false), (it, 1, true), (it, 5, true)])
+    {
+        let mut scheduler = Scheduler::default();
+        // Others are parked, and are so still.
+        for stream in 0..u16::from(parked) {
+            scheduler.activate(stream, 0, 256, TURN);
+            scheduler.current();
+            scheduler.park();
+        }
+        for stream in 1..=others {
+            scheduler.activate(stream, 0, 256, TURN);
+        }
+        let (mut next, mut waits, mut had, mut longest) = (100, 0, [0_u64; 2], 0);
+        let mut last = [0_u64; 51];
+        for turn in 0..20_000 {
+            while waits < new {
+                scheduler.activate(next, 0, 256, TURN);
+                next = 100 + (next - 99) % 60_000;
+                waits += 1;
+            }
+            scheduler.yield_turn();
+            let stream = scheduler.current().unwrap();
+            // Messages end with pieces that are shorter.
+            let cost = if turn % 47 == 0 { TURN / 3 } else { TURN };
+            let is_new = stream >= 100;
+            scheduler.end_turn(cost, 256, (!is_new).then_some(TURN));
+            had[usize::from(is_new)] += 1;
+            if is_new {
+                waits -= 1;
+            } else {
+                let last = &mut last[usize::from(stream)];
+                longest = longest.max(turn - *last);
+                *last = turn;
+            }
+        }
+        let share = had[1] as f64 / 20_000.0;
+        let fair = f64::from(new) / f64::from(new + i32::from(others));
+        println!("{others} and {new}: {share:.3} of {fair:.3}, {longest} turns at most");
+        assert!(
+            (share - fair).abs() < 0.01,
+            "{others} and {new}: {share:.3} of {fair:.3}"
+        );
+        assert!(
+            longest < 4 * (u64::from(others) + 5),
+            "{others} and {new}: {longest}"
+        );
+    }
 }
