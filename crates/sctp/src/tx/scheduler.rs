@@ -169,7 +169,6 @@ impl Scheduler {
             turn.end = begin.wrapping_add(next);
             turn.parked_at = None;
             if self.waiting.is_empty() {
-                self.clock = self.clock.max(begin);
                 self.current = Some(turn);
             } else {
                 self.wait(turn);

@@ -185,6 +185,48 @@ fn what_is_over_before_the_largest_may_begin() {
     assert_eq!(Vec::from_iter(begun), [3, 1, 2]);
 }
 
+/// However long they have waited, who came first begins first of those that wait for all the room.
+#[test]
+fn who_was_parked_first_begins_first() {
+    let mut queue = Queue::default();
+    queue.set_interleaved(true);
+    queue.set_room(2_000_000, 1000);
+    queue.push(0, message(3_000_000));
+    queue.cut(1000);
+    queue.push(1, message(1_100_000));
+    let mut begun = Vec::new();
+    while let Some(next) = queue.peek(oxirtc_netsim::epoch(), &mut 9999, &mut 0) {
+        let cut = queue.cut(next.left.min(1000)).unwrap();
+        begun.extend(cut.begin.then_some(cut.stream));
+        if queue.buffered(0) == 2_500_000 {
+            queue.push(2, message(1_050_000));
+        }
+    }
+    assert_eq!(begun, [1, 2]);
+}
+
+/// What is short and comes again and again is next each time while another stream sends what is due to it.
+#[test]
+fn a_chat_goes_on_beside_one_that_catches_up() {
+    let mut queue = Queue::default();
+    queue.set_interleaved(true);
+    queue.set_room(20_000, 1000);
+    queue.push(0, message(30_000));
+    queue.cut(1000);
+    queue.push(1, message(15_000));
+    let next = |queue: &mut Queue| {
+        let next = queue
+            .peek(oxirtc_netsim::epoch(), &mut 9999, &mut 0)
+            .unwrap();
+        queue.cut(next.left.min(1000)).unwrap().stream
+    };
+    while next(&mut queue) == 0 {}
+    for _ in 0..14 {
+        queue.push(2, message(100));
+        assert_eq!([next(&mut queue), next(&mut queue)], [2, 1]);
+    }
+}
+
 /// RFC 9260 §5.2.4: what waited is gone at once, and dropped in steps. What was set of a stream stays, whether the stream is used
 /// before or after its step, unless it has been reset or the peer takes fewer.
 #[test]
