@@ -9,6 +9,8 @@ pub(crate) const DATA: usize = 48;
 pub(crate) const JOINED: usize = 100;
 /// It has room made for those that follow it.
 pub(crate) const GROWN: usize = 240;
+/// It ends a message that has begun. So a packet of 1,200 bytes full of I-DATA chunks, of which each does, is taken whole.
+pub(crate) const ENDED: usize = 10;
 /// Any other chunk comes, of so many bytes.
 pub(crate) const fn of_chunk(length: usize) -> usize {
     27 + length / 8

@@ -16,7 +16,7 @@ use oxirtc_sctp::{
 };
 
 use support::{Pair, Sides, ms, pattern};
-use victim::Victim;
+use victim::{Victim, WHOLE};
 
 /// Two ends that interleave, each if it is said so.
 fn pair(seed: u64, link: Link, interleaving: [bool; 2]) -> Pair {
@@ -69,6 +69,72 @@ fn messages_arrive_whole_and_in_order() {
         let kinds = kinds(&pair.kept());
         assert!(kinds.contains(&ChunkKind::I_DATA) && !kinds.contains(&ChunkKind::DATA));
     });
+}
+
+/// Where many messages are a little longer than a packet, packets are full of their last pieces: none of those is too much work for the peer,
+/// which the sender would take for loss.
+#[test]
+fn many_short_ends_in_a_packet_are_taken() {
+    for (streams, length) in [(100, 1100), (200, 1090), (40, 2200)] {
+        let link = Link::new(9).delay(ms(10)).rate(mbps(20)).queue(1 << 20);
+        let mut pair = pair(1, link, [true, true]);
+        for stream in 0..streams {
+            pair.say(0, stream, vec![1; length]);
+        }
+        let mut read = 0;
+        let done = pair.try_until(Duration::from_secs(10), |pair| {
+            read += (0..streams)
+                .map(|it| pair.read_all(1, it).len())
+                .sum::<usize>();
+            read == usize::from(streams)
+        });
+        assert!(done, "{streams} of {length}: {read}");
+        let short = |packet: &[u8]| {
+            let packet = Packet::parse_unsummed(packet).unwrap();
+            let data = packet.chunks().filter(|it| it.kind == ChunkKind::I_DATA);
+            data.filter(|it| it.flags & WHOLE == Data::END).count()
+        };
+        let most = pair.kept().iter().map(|(_, packet)| short(packet)).max();
+        assert!(most.unwrap() > 15, "{streams} of {length}: {most:?}");
+        let (sender, receiver) = (pair.ends[0].stats(), pair.ends[1].stats());
+        let lost = (sender.retransmissions, sender.fast_recoveries);
+        assert_eq!(
+            (receiver.dropped_chunks, lost),
+            (0, (0, 0)),
+            "{streams} of {length}"
+        );
+    }
+}
+
+/// As long as a datagram of 1,200 bytes, and each chunk of it ends a message that has begun.
+#[test]
+fn a_packet_full_of_ends_is_taken_whole() {
+    const ENDS: u16 = 49;
+    for length in [1, 500, 1024] {
+        let mut victim = Victim::interleaving(Config::default());
+        for stream in 0..ENDS {
+            let first = u32::from(2 * stream);
+            victim.part(first, Data::BEGIN, (stream, 0), 0, &vec![7; length]);
+            victim.part(first + 1, 0, (stream, 0), 1, &vec![7; length]);
+        }
+        let first = victim.tsn.advanced(2 * u32::from(ENDS));
+        victim.put(|buf| {
+            for stream in 0..ENDS {
+                IData {
+                    flags: Data::END,
+                    tsn: first.advanced(stream.into()),
+                    stream,
+                    mid: Mid(0),
+                    ppid_or_fsn: 2,
+                    payload: b"x",
+                }
+                .write(buf);
+            }
+        });
+        let mut read = (0..ENDS).map(|stream| victim.pair.read_all(0, stream));
+        assert!(read.all(|it| it.len() == 1 && it[0].payload.len() == 2 * length + 1));
+        assert_eq!(victim.pair.ends[0].stats().dropped_chunks, 0, "{length}");
+    }
 }
 
 /// Where one end does not know of it all is as before.
@@ -390,7 +456,7 @@ fn a_peer_that_takes_turns_goes_on_within_twice_the_window() {
 fn nobody_is_out_of_resource_while_there_is_something_to_read() {
     let mut victim = Victim::interleaving(Config::default());
     let whole = IData {
-        flags: victim::WHOLE,
+        flags: WHOLE,
         tsn: victim.tsn,
         stream: 7,
         mid: Mid(0),

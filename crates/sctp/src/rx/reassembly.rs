@@ -188,9 +188,12 @@ impl Reassembly {
             return Outcome::TooLarge;
         }
         let before = run.cost();
-        if run.append(data.payload, self.limit) {
-            self.effort += effort::GROWN;
-        }
+        let grown = run.append(data.payload, end, self.limit);
+        self.effort += match end {
+            true => effort::ENDED,
+            false if grown => effort::GROWN,
+            false => 0,
+        };
         (run.last, run.end) = (at, end);
         self.cost.add(run.cost() - before);
         self.join_right(first)
@@ -227,7 +230,7 @@ impl Reassembly {
             return false;
         }
         let before = run.cost();
-        if run.append(data.payload, self.limit) {
+        if run.append(data.payload, false, self.limit) {
             self.effort += effort::GROWN;
         }
         run.last = at;
@@ -425,17 +428,21 @@ impl Run {
         self.length + self.spare + RUN_COST + parts_cost(&self.parts)
     }
 
-    /// `limit` is how long it can become, so that no more is reserved. True if room was made.
-    fn append(&mut self, payload: &[u8], limit: usize) -> bool {
+    /// `limit` is how long it can become, so that no more is reserved, and nothing behind its end. True if room was made.
+    fn append(&mut self, payload: &[u8], end: bool, limit: usize) -> bool {
         let left = limit.saturating_sub(self.length);
-        // What is reserved and not used counts, so it stays little where very many messages are begun.
-        let growth = (self.length / 4).min(MAX_GROWTH).min(left);
+        // What is reserved and not used counts, so it stays little where very many messages are begun. Of an interleaving peer's as many may
+        // end in a packet as it has chunks, so little is copied for each.
+        let (growth, short) = match end {
+            true => (0, SHORT_PARTS),
+            false => ((self.length / 4).min(MAX_GROWTH).min(left), MAX_GROWTH),
+        };
         self.length += payload.len();
         let (mut rest, mut grown) = (payload, false);
         if let Some(part) = self.parts.back_mut() {
             let mut free = part.capacity() - part.len();
             // A long part does not grow, as it would be copied by that.
-            if free < payload.len() && part.len() < MAX_GROWTH {
+            if free < payload.len() && part.len() < short {
                 part.reserve_exact(payload.len().max(growth));
                 self.spare += part.capacity() - part.len() - free;
                 free = part.capacity() - part.len();

@@ -13,6 +13,7 @@ use crate::{
 pub(crate) fn attacks() -> Vec<Attack> {
     let mut all = beyond_gaps();
     all.extend(growing());
+    all.extend(ending());
     all.extend(without_beginning());
     all.extend(interleaved());
     all
@@ -73,6 +74,84 @@ fn growing() -> Vec<Attack> {
 
 /// How many pieces they have, of 8 KiB.
 const LONG: u32 = 9;
+
+/// The last piece of each of as many messages as a packet has room for, far apart in memory and on streams of which nothing is known: of
+/// messages of which little is copied for that, as much as can be, and nothing.
+fn ending() -> Vec<Attack> {
+    type Prepare = fn(&mut Victim, usize);
+    let attack = |name, victim, (state, packets), prepare: Prepare| Attack {
+        victim,
+        packets,
+        ..Attack::beside(name, state, prepare, ends)
+    };
+    let pieces = |name, prepare| attack(name, Victim::interleaving, (300, 5), prepare);
+    // Between so many gaps there are no more.
+    let runs = |name, prepare| attack(name, Victim::new, (50, 1), prepare);
+    vec![
+        pieces("ends of as many short messages, I-DATA", |v, state| {
+            begun(v, state, 20)
+        }),
+        pieces("ends of messages that are copied, I-DATA", |v, state| {
+            begun(v, state, 1023)
+        }),
+        pieces("ends of messages that are not, I-DATA", |v, state| {
+            begun(v, state, 1024)
+        }),
+        runs("ends of as many short messages", |v, state| {
+            begun(v, state, 20)
+        }),
+        runs("ends of messages that are copied", |v, state| {
+            begun(v, state, 1023)
+        }),
+        runs("ends of messages that are not", |v, state| {
+            begun(v, state, 1024)
+        }),
+    ]
+}
+
+/// So many messages have begun, each with two pieces of this length.
+fn begun(victim: &mut Victim, state: usize, length: usize) {
+    victim.sent = state as u32;
+    for message in 0..victim.sent {
+        let first = if victim.interleaving {
+            2 * message
+        } else {
+            4 * message + 1
+        };
+        let (place, payload) = ((far_apart(message), 0), vec![7; length]);
+        victim.part(first, Data::BEGIN, place, 0, &payload);
+        victim.part(first + 1, 0, place, 1, &payload);
+    }
+}
+
+/// A byte ends each of as many of them as a packet has room for, beyond gaps.
+fn ends(v: &Victim, buf: &mut Vec<u8>, number: u32) {
+    for end in number * ENDS..(number + 1) * ENDS {
+        let message = end * 7919 % v.sent;
+        let stream = far_apart(message);
+        if !v.interleaving {
+            let tsn = v.tsn.advanced(4 * message + 3);
+            data(buf, tsn, Data::END, (stream, 0), b"x");
+            continue;
+        }
+        IData {
+            flags: Data::END,
+            tsn: v.tsn.advanced(2 * v.sent + 2 * end + 1),
+            stream,
+            mid: Mid(0),
+            ppid_or_fsn: 2,
+            payload: b"x",
+        }
+        .write(buf);
+    }
+}
+
+fn far_apart(message: u32) -> u16 {
+    (message * 40_503 % 65_521) as u16
+}
+
+/// Last pieces of I-DATA, of a byte each, as many as fit a packet.
+const ENDS: u32 = 49;
 
 fn beyond_gaps() -> Vec<Attack> {
     vec![
