@@ -91,8 +91,8 @@ impl Config {
     }
 
     /// How much may wait to be acknowledged over all streams, in bytes with 128 a message added; default 16 MiB. One
-    /// message larger than that is accepted while nothing else waits. As much again is kept of what the peer has acknowledged beyond a gap,
-    /// as it may take it back; nothing new leaves while it is more.
+    /// message larger than that is accepted while nothing else waits. As much again, with 128 a chunk added, is kept of what the peer has
+    /// acknowledged beyond a gap, as it may take it back; nothing new leaves while it is more.
     #[must_use]
     pub fn send_buffer(mut self, bytes: usize) -> Self {
         self.send_buffer = bytes;

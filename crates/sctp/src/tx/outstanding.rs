@@ -14,7 +14,7 @@ use bytes::Bytes;
 
 use super::{
     flown::{Kind, PacketNo, Packets, Run},
-    queue::{Cut, Limit, Queue},
+    queue::{Cut, Limit, MESSAGE_OVERHEAD, Queue},
 };
 use crate::{
     StreamId, Tsn,
@@ -107,7 +107,7 @@ pub(crate) struct Outstanding {
     pub(crate) packets: Packets,
     /// What is acknowledged beyond the cumulative TSN: first and last of each range, never touching.
     gaps: BTreeMap<Seq, Seq>,
-    /// Payload of that.
+    /// What keeping that costs.
     beyond: Account,
     /// How many ranges a SACK has named at most.
     most_blocks: usize,
@@ -212,6 +212,11 @@ impl Outstanding {
     /// How often the peer has taken back what it had acknowledged.
     pub(crate) fn reneged(&self) -> u8 {
         self.reneged
+    }
+
+    /// What keeping a chunk of this length costs: its record stays also where its bytes are few.
+    fn kept(length: usize) -> usize {
+        length + MESSAGE_OVERHEAD
     }
 
     fn index(&self, seq: Seq) -> Option<usize> {

@@ -58,6 +58,7 @@ fn memory_stays_bounded() {
     answers::answers_that_wait_are_little();
     answers::sacks_that_wait_are_little();
     senders::what_is_given_up_keeps_no_message();
+    senders::records_of_what_has_come_beyond_a_gap_count();
 }
 
 /// What is held is within the bound, and no less than makes the attack one: what holds nothing would prove nothing.

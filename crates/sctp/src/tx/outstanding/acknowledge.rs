@@ -165,7 +165,7 @@ impl Outstanding {
             return;
         };
         // All that is passed has been acknowledged.
-        self.beyond.take(chunk.payload.len());
+        self.beyond.take(Self::kept(chunk.payload.len()));
         self.base = self.base.next();
         let key = match chunk.of {
             Of::Alone { stream, .. } => {
@@ -262,7 +262,7 @@ impl Outstanding {
             queue.released(stream, length, end);
         }
         if was != Fate::Acknowledged {
-            self.beyond.add(length);
+            self.beyond.add(Self::kept(length));
             if let Of::Message { key, .. } = of
                 && let Some(message) = self.messages.get_mut(key as usize)
             {
@@ -455,7 +455,7 @@ impl Outstanding {
             chunk.fate = Fate::Lost;
             chunk.blamed = false;
             let (of, length) = (chunk.of, chunk.payload.len());
-            self.beyond.take(length);
+            self.beyond.take(Self::kept(length));
             if let Of::Message { key, .. } = of
                 && let Some(message) = self.messages.get_mut(key as usize)
             {

@@ -42,7 +42,7 @@ impl Outstanding {
                 }
                 Fate::Acknowledged => {
                     acknowledged += 1;
-                    beyond += chunk.payload.len();
+                    beyond += Self::kept(chunk.payload.len());
                     let range = self.gaps.range(..=seq).next_back();
                     assert!(
                         range.is_some_and(|(_, last)| *last >= seq),

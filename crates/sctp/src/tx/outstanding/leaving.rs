@@ -171,6 +171,7 @@ impl Outstanding {
                 *left = left.saturating_sub(effort::LOST);
                 self.lost.remove(&seq);
             }
+            // Its record stays.
             Fate::Acknowledged => self.beyond.take(length),
             Fate::InFlight | Fate::Abandoned => {}
         }
