@@ -30,7 +30,8 @@ pub(crate) struct Batch {
     pub(crate) limited: usize,
     /// How many packets they were, about.
     pub(crate) packets: u32,
-    /// The newest packet that is known to have arrived by itself: its number, when it left and how long that took.
+    /// The newest packet that is known to have arrived by itself: its number, when it left and how long that took, as far as that says
+    /// something of others.
     pub(crate) newest: Option<(PacketNo, Instant, Duration)>,
     /// The round trip of the newest packet with a chunk that was sent once.
     pub(crate) sample: Option<(PacketNo, Duration)>,
@@ -57,6 +58,7 @@ pub(crate) struct Batch {
 pub(crate) struct Known {
     pub(crate) now: Instant,
     pub(crate) min_rtt: Duration,
+    pub(crate) smoothed: Duration,
     /// What took no longer came just now, or nearly, whatever the SACK before could speak of.
     pub(crate) timely: Duration,
     /// Packets before this one were sent while the window was all in use.
@@ -344,8 +346,13 @@ impl Outstanding {
             // RFC 8985 §7.4.2: the probe has repaired a loss.
             batch.probe_loss = true;
         }
+        // What was sent again may have come in its first copy all the same: how soon says nothing of the others under way.
+        let trip = match tries {
+            1 => age,
+            _ => age.max(known.smoothed),
+        };
         if batch.newest.is_none_or(|(newest, ..)| packet > newest) {
-            batch.newest = Some((packet, record.at, age));
+            batch.newest = Some((packet, record.at, trip));
         }
         // RFC 9260 §6.3.1 C5: Karn's rule. Of what is told late nobody knows when it came.
         if tries == 1 && !late && batch.sample.is_none_or(|(newest, _)| packet > newest) {

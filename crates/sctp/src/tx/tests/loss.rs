@@ -283,6 +283,38 @@ fn what_was_sent_again_is_no_reordering() {
     assert_eq!(bench.packets()[0], [first]);
 }
 
+/// RFC 8985 §6.2 step 2 and 3: a path that was short once may have become long. What is late, is sent again and comes soon after that may be
+/// the first copy: what left between them is not late for that, and is found to be lost at its own time.
+#[test]
+fn an_answer_that_may_be_of_the_first_copy_judges_no_other() {
+    let mut bench = Bench::new(1);
+    bench.measured(MS * 5);
+    for _ in 0..80 {
+        bench.measured(MS * 150);
+    }
+    bench.sender.control = Control::new(CongestionControl::NewReno, 1 << 20, 64);
+    let first = bench.sender.outstanding.next().tsn().0;
+    bench.queue(4, 1084);
+    assert_eq!(bench.packets().len(), 4);
+    bench.now += MS * 100;
+    bench.queue(20, 1084);
+    assert_eq!(bench.packets().len(), 20);
+    bench.now += MS * 50;
+    bench.sack(first - 1, &[(2, 4)]);
+    assert_eq!(bench.packets(), [[first]]);
+    // The first copy takes 175 ms.
+    bench.now += MS * 25;
+    bench.sack(first + 3, &[]);
+    assert!(bench.packets().is_empty(), "they left 75 ms ago");
+    bench.now += MS * 70;
+    assert!(bench.packets().is_empty());
+    // They were lost all the same.
+    let sent = bench.now - MS * 145;
+    bench.wait(MS * 100);
+    assert_eq!(bench.stats.retransmission_timeouts, 0);
+    assert!(bench.now - sent < MS * 160, "{:?}", bench.now - sent);
+}
+
 /// TSNs wrap in the middle of a transfer with loss.
 #[test]
 fn tsns_wrap_under_loss() {
