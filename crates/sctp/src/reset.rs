@@ -226,9 +226,13 @@ impl Association {
         let mut later = false;
         let result = match request {
             Request::OutgoingReset {
-                last_tsn, streams, ..
+                response_sequence,
+                last_tsn,
+                streams,
+                ..
             } => {
-                let performed = self.perform_outgoing_reset(now, sequence, last_tsn, streams);
+                let numbers = (sequence, response_sequence);
+                let performed = self.perform_outgoing_reset(now, numbers, last_tsn, streams);
                 later = performed.is_none();
                 performed.unwrap_or(ResetResult::IN_PROGRESS)
             }
@@ -263,7 +267,7 @@ impl Association {
     fn perform_outgoing_reset(
         &mut self,
         now: Instant,
-        sequence: u32,
+        (sequence, response_sequence): (u32, u32),
         last: Tsn,
         list: &[u8],
     ) -> Option<ResetResult> {
@@ -285,7 +289,9 @@ impl Association {
         // have lived and ended in between without data. Only who was told to wait may be asking for the same once more, and does so
         // after a timeout.
         let asked = self.reset.told.take();
-        if asked.is_some_and(|it| (it.last, &it.streams) == (last, &streams) && now < it.until) {
+        if asked.is_some_and(|it| (it.last, &it.streams) == (last, &streams) && now < it.until)
+            && !self.may_be_over_for_peer(response_sequence, &streams)
+        {
             return Some(ResetResult::PERFORMED);
         }
         let mut deferred = Deferred::new(Some(sequence), last, streams);
@@ -294,6 +300,18 @@ impl Association {
         self.rx.deferred = Some(deferred);
         // Not performed here, as there may be very many requests in a packet.
         waits.then_some(ResetResult::IN_PROGRESS)
+    }
+
+    /// Whether the peer has our request under way, by the number of ours that it has seen last (RFC 6525 §4.1), and that resets one of these
+    /// streams: for the peer our direction may be over before we hear of it.
+    fn may_be_over_for_peer(&mut self, seen: u32, streams: &StreamSet) -> bool {
+        let ours = self.reset.request.as_ref();
+        let Some(Want::Reset(list, _)) = ours.filter(|it| it.sequence == seen).map(|it| &it.want)
+        else {
+            return false;
+        };
+        effort::take(&mut self.tx.left, list.len() * effort::CHUNK);
+        streams.has_any(list)
     }
 
     /// Carries out what the peer has answered to our reset. False if that was more than one step.

@@ -37,6 +37,23 @@ fn responses(packets: &[Vec<u8>]) -> Vec<ResetResult> {
     results
 }
 
+/// The numbers of the requests for a reset.
+fn numbers(packets: &[Vec<u8>]) -> Vec<u32> {
+    let mut numbers = Vec::new();
+    for packet in packets {
+        for chunk in Packet::parse_unsummed(packet).unwrap().chunks() {
+            let reconfig =
+                Reconfig::parse(chunk.value).filter(|_| chunk.kind == ChunkKind::RECONFIG);
+            for request in reconfig.iter().flat_map(|it| it.requests()) {
+                if let Some(Request::OutgoingReset { sequence, .. }) = request {
+                    numbers.push(sequence);
+                }
+            }
+        }
+    }
+    numbers
+}
+
 /// The tag, and the request number that the side expects, of packets to `side`.
 fn link_to(pair: &mut Pair, side: usize) -> (u32, u32, u32) {
     pair.say(1 - side, 60, b"x");
@@ -134,20 +151,7 @@ impl Asking {
 
     /// The numbers of the requests that are sent now.
     fn requests(&mut self) -> Vec<u32> {
-        let mut numbers = Vec::new();
-        for packet in self.pair.take_packets(0) {
-            for chunk in Packet::parse_unsummed(&packet).unwrap().chunks() {
-                let reconfig = (chunk.kind == ChunkKind::RECONFIG)
-                    .then(|| Reconfig::parse(chunk.value))
-                    .flatten();
-                for request in reconfig.iter().flat_map(|it| it.requests()) {
-                    if let Some(Request::OutgoingReset { sequence, .. }) = request {
-                        numbers.push(sequence);
-                    }
-                }
-            }
-        }
-        numbers
+        numbers(&self.pair.take_packets(0))
     }
 
     fn answer(&mut self, sequence: u32, result: ResetResult) -> Vec<Event> {
@@ -282,6 +286,54 @@ fn a_life_without_a_word_ends_after_one_whose_end_had_to_wait() {
     assert_eq!(passing(&mut pair, 500), 0);
     pair.ends[0].reset_streams(pair.now, &[6]).unwrap();
     assert_eq!(passing(&mut pair, 1000), 1);
+}
+
+/// A life without a word ends also while the answer to our reset is lost or late: its request says that the peer has ours.
+#[test]
+fn a_life_without_a_word_ends_before_we_have_the_answer() {
+    for (seen, again) in [(true, true), (false, false)] {
+        let mut pair = perfect(1).connected();
+        let (tag, first, last) = link_to(&mut pair, 1);
+        let last_tsn = oxirtc_sctp::Tsn(last.wrapping_add(2));
+        let reset = Event::IncomingReset { stream: 9 };
+        let ask = |pair: &mut Pair, sequence, response_sequence| {
+            let request = Request::OutgoingReset {
+                sequence,
+                response_sequence,
+                last_tsn,
+                streams: &[0, 9],
+            };
+            pair.ends[1].handle_packet(pair.now, &request_packet(tag, request));
+            responses(&pair.take_packets(1))
+        };
+        assert_eq!(ask(&mut pair, first, 0), [ResetResult::IN_PROGRESS]);
+        let mut packet = Vec::new();
+        Packet::start(&mut packet, 5000, 5000, tag);
+        oxirtc_sctp::packet::ForwardTsn::write(&mut packet, last_tsn, std::iter::empty());
+        Packet::finish(&mut packet, 0);
+        pair.ends[1].handle_packet(pair.now, &packet);
+        assert_eq!(responses(&pair.take_packets(1)), [ResetResult::PERFORMED]);
+        assert!(pair.main_events(1).contains(&reset));
+        pair.ends[1].reset_streams(pair.now, &[9]).unwrap();
+        let [number] = numbers(&pair.take_packets(1))[..] else {
+            panic!("one request");
+        };
+        let seen = number.wrapping_sub(u32::from(!seen));
+        let answers = ask(&mut pair, first.wrapping_add(1), seen);
+        assert_eq!(answers, [ResetResult::PERFORMED]);
+        assert_eq!(pair.main_events(1).contains(&reset), again);
+        // Our request goes on, and what follows is another life either way.
+        let result = ResetResult::PERFORMED;
+        let answer = Request::Response {
+            sequence: number,
+            result,
+        };
+        pair.ends[1].handle_packet(pair.now, &request_packet(tag, answer));
+        ask(&mut pair, first.wrapping_add(2), number);
+        let events = pair.main_events(1);
+        assert!(events.contains(&Event::OutgoingReset { stream: 9 }));
+        assert!(events.contains(&reset));
+    }
 }
 
 /// An answer about many streams is carried out in steps, each stream can be used when it is told, and no request follows before.

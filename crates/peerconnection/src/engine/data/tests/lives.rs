@@ -191,3 +191,46 @@ fn a_silent_channel_closes_after_one_whose_end_had_to_wait() {
     wire.pass(Duration::from_secs(1));
     assert_eq!(wire.state(second), DataChannelState::Closed);
 }
+
+/// The peer's end of a channel has to wait for data, and its answer to ours is lost; it closes the next one of that stream without a word.
+#[test]
+fn a_silent_channel_closes_where_our_end_is_not_answered() {
+    let mut wire = Wire::new(&Settings::default());
+    let first = wire.opens(Some(6), "");
+    wire.peer_sends(6, BINARY, vec![1; 900]);
+    assert!(!wire.next_of_peer().is_empty(), "it is lost");
+    assert_eq!(wire.peer.reset_streams(wire.now, &[6]), Ok(()));
+    wire.peer_events.clear();
+    let over = sctp::Event::OutgoingReset { stream: 6 };
+    let mut left = 400;
+    while !wire.was_reset(6) || !wire.peer_events.contains(&over) {
+        left -= 1;
+        assert!(left > 0, "both directions are over for the peer");
+        let packet = wire.next_of_peer();
+        // What it says once it was reset is lost.
+        if !packet.is_empty() && !wire.was_reset(6) {
+            wire.data.handle_packet(wire.now, ON, &packet);
+        }
+        wire.takes_steps();
+        while let Some(task) = wire.tasks.pop() {
+            wire.events.extend(task);
+        }
+        wire.read(first);
+        let mut packet = Vec::new();
+        while wire.data.poll_transmit(wire.now, ON, 1200, &mut packet) {
+            wire.peer.handle_packet(wire.now, &packet);
+            packet.clear();
+        }
+        while let Some(event) = wire.peer.poll_event() {
+            wire.peer_events.push(event);
+        }
+        wire.now += Duration::from_millis(10);
+    }
+    while !wire.next_of_peer().is_empty() {}
+    assert_eq!(wire.state(first), DataChannelState::Closing);
+    wire.peer_events.clear();
+    assert_eq!(wire.peer.reset_streams(wire.now, &[6]), Ok(()));
+    wire.pass(Duration::from_secs(3));
+    assert_eq!(wire.state(first), DataChannelState::Closed);
+    assert!(wire.was_reset(6), "once more");
+}
