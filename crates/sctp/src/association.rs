@@ -419,7 +419,7 @@ impl Association {
         self.tx.queue.buffered(stream)
     }
 
-    /// Bytes of a stream that were taken and neither acknowledged nor given up.
+    /// Bytes of a stream that were taken since it was last reset, and neither acknowledged nor given up: what the peer has reset it has.
     pub fn unacknowledged(&self, stream: StreamId) -> usize {
         self.tx.queue.unacknowledged(stream)
     }

@@ -321,7 +321,10 @@ impl Queue {
         self.held.take(length + overhead);
         self.unacknowledged.take(length);
         if let Some(outgoing) = self.streams.get_mut(&stream) {
-            outgoing.unacknowledged.take(length);
+            // Which life they are of nobody knows: the earlier one left first.
+            let earlier = length.min(outgoing.earlier.total());
+            outgoing.earlier.take(earlier);
+            outgoing.unacknowledged.take(length - earlier);
             if outgoing.ended {
                 self.forget_if_done(stream);
             }
@@ -330,9 +333,10 @@ impl Queue {
 
     /// The last of an earlier life of the stream has left, and the next one has not begun: that has numbers of its own.
     fn forget_if_done(&mut self, stream: StreamId) {
-        let done = self.streams.get(&stream).is_some_and(|it| {
-            it.ended && it.unacknowledged.total() == 0 && it.numbered == 0 && it.is_fresh()
-        });
+        let done = self
+            .streams
+            .get(&stream)
+            .is_some_and(|it| it.ended && it.has_all_acknowledged() && it.is_fresh());
         if done {
             self.streams.remove(&stream);
         }
@@ -425,12 +429,14 @@ impl Queue {
             };
             let outgoing = entry.get_mut();
             // What the peer has, we may not have heard of yet.
-            if outgoing.unacknowledged.total() == 0 && outgoing.numbered == 0 {
+            if outgoing.has_all_acknowledged() {
                 entry.remove();
                 return;
             }
+            let mut earlier = outgoing.earlier;
+            earlier.add(outgoing.unacknowledged.total());
             **outgoing = Outgoing {
-                unacknowledged: outgoing.unacknowledged,
+                earlier,
                 numbered: outgoing.numbered,
                 ended: true,
                 ..Outgoing::default()
@@ -477,6 +483,7 @@ impl Queue {
         self.streams.get(&stream).map_or(0, |s| s.buffered.total())
     }
 
+    /// Without what is of an earlier life: the peer has that, as it has performed the reset behind it.
     pub(crate) fn unacknowledged(&self, stream: StreamId) -> usize {
         self.streams
             .get(&stream)

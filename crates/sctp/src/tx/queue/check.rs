@@ -34,7 +34,7 @@ impl Queue {
                 "what stream {stream} has"
             );
             let sent = sent.remove(stream).unwrap_or_default();
-            let all = outgoing.unacknowledged.total();
+            let all = outgoing.unacknowledged.total() + outgoing.earlier.total();
             assert_eq!(all, waits + sent, "what stream {stream} has and has sent");
             let front = outgoing.messages.front();
             let begun = outgoing.begun.is_some();

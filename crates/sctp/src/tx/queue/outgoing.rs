@@ -76,6 +76,8 @@ pub(super) struct Outgoing {
     pub(super) next_unordered: u32,
     pub(super) buffered: Account,
     pub(super) unacknowledged: Account,
+    /// What of an earlier life is not acknowledged.
+    pub(super) earlier: Account,
     pub(super) threshold: usize,
     pub(super) weight: u16,
     pub(super) position: u64,
@@ -125,6 +127,11 @@ impl Outgoing {
         }
     }
 
+    /// Whether nothing of any life is under way.
+    pub(super) fn has_all_acknowledged(&self) -> bool {
+        self.unacknowledged.total() + self.earlier.total() == 0 && self.numbered == 0
+    }
+
     /// Whether nothing of its life has been said or sent.
     pub(super) fn is_fresh(&self) -> bool {
         let numbers = (self.next_ordered, self.next_unordered);
@@ -150,6 +157,7 @@ impl Default for Outgoing {
             next_unordered: 0,
             buffered: Account::default(),
             unacknowledged: Account::default(),
+            earlier: Account::default(),
             threshold: 0,
             weight: NORMAL_PRIORITY,
             position: 0,
