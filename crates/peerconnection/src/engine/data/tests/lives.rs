@@ -234,3 +234,44 @@ fn a_silent_channel_closes_where_our_end_is_not_answered() {
     assert_eq!(wire.state(first), DataChannelState::Closed);
     assert!(wire.was_reset(6), "once more");
 }
+
+/// The peer closes a channel, and its answer to our reset comes before it acknowledges what we sent last: it has that.
+#[test]
+fn what_came_before_a_reset_that_was_performed_is_not_lost() {
+    let mut wire = Wire::new(&Settings::default());
+    let id = wire.opens(Some(6), "");
+    wire.pass(Duration::from_secs(1));
+    assert_eq!(wire.peer.reset_streams(wire.now, &[6]), Ok(()));
+    let request = wire.next_of_peer();
+    wire.sends(id, vec![5; 500]);
+    let mut packet = Vec::new();
+    assert!(wire.data.poll_transmit(wire.now, ON, 1200, &mut packet));
+    wire.data.handle_packet(wire.now, ON, &request);
+    wire.takes_steps();
+    wire.peer.handle_packet(wire.now, &packet);
+    packet.clear();
+    while wire.data.poll_transmit(wire.now, ON, 1200, &mut packet) {
+        wire.peer.handle_packet(wire.now, &packet);
+        packet.clear();
+    }
+    assert_eq!(wire.peer.read(6).map(|it| it.payload.len()), Some(500));
+    // Each chunk in a packet of its own, the acknowledgement last.
+    let mut chunks = Vec::new();
+    while let Some(packet) = Some(wire.next_of_peer()).filter(|it| !it.is_empty()) {
+        let packet = Packet::parse_unsummed(&packet).unwrap();
+        for chunk in packet.chunks() {
+            let mut alone = Vec::new();
+            Packet::start(&mut alone, 5000, 5000, packet.tag);
+            chunk.write(&mut alone);
+            Packet::finish(&mut alone, 0);
+            chunks.push((chunk.kind != ChunkKind::RECONFIG, alone));
+        }
+    }
+    chunks.sort_by_key(|it| it.0);
+    for (_, packet) in chunks {
+        wire.data.handle_packet(wire.now, ON, &packet);
+        wire.takes_steps();
+    }
+    assert_eq!(wire.state(id), DataChannelState::Closed);
+    assert!(!wire.data.has_lost(id));
+}
