@@ -115,6 +115,7 @@ impl Association {
             sequence: self.reset.next,
             want,
             in_progress: false,
+            behind_all: false,
         });
         self.reset.next = self.reset.next.wrapping_add(1);
         self.control.reset_request = true;
@@ -132,10 +133,12 @@ impl Association {
 
     pub(crate) fn write_request(&mut self, buf: &mut Vec<u8>) {
         self.control.reset_request = false;
-        let Some(ours) = &self.reset.request else {
+        let acknowledged = self.tx.outstanding.cumulative().tsn();
+        let Some(ours) = &mut self.reset.request else {
             return;
         };
         let sequence = ours.sequence;
+        ours.behind_all = matches!(ours.want, Want::Reset(_, last) if last <= acknowledged);
         match &ours.want {
             Want::Reset(streams, last_tsn) => {
                 let mut list = Vec::with_capacity(streams.len() * 2);
@@ -387,14 +390,15 @@ impl Association {
             return;
         };
         match result {
-            ResetResult::IN_PROGRESS => {
+            ResetResult::IN_PROGRESS if !ours.behind_all => {
                 ours.in_progress = true;
                 self.timers
                     .set(Timer::Reconfiguration, now + self.tx.recovery.rtt.timeout());
                 return;
             }
-            ResetResult::ALREADY_IN_PROGRESS => {
-                // Another request stands in the way: ask anew, later.
+            // Another request stands in the way: ask anew, later. Or nothing does: dcSCTP before 2026 went on saying what it had said of a
+            // number, and performed what had waited at the next.
+            ResetResult::IN_PROGRESS | ResetResult::ALREADY_IN_PROGRESS => {
                 (ours.sequence, ours.in_progress) = (self.reset.next, true);
                 self.reset.next = self.reset.next.wrapping_add(1);
                 self.timers

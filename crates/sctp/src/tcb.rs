@@ -101,6 +101,8 @@ pub(crate) struct Ours {
     pub(crate) want: Want,
     /// The peer said that it is on it: waiting is no error then.
     pub(crate) in_progress: bool,
+    /// When it was sent last the peer had acknowledged all that it stands behind.
+    pub(crate) behind_all: bool,
 }
 
 #[derive(Debug)]
