@@ -33,17 +33,14 @@ struct Turn {
     /// How far on it is expected to be after the turn.
     end: u64,
     weight: u16,
-    /// How much it may send for nothing, as others went on while it was parked.
+    /// What others have had while it was parked: so much of it costs nothing, up to `MOST_DUE`.
     due: u64,
-    /// Where the stream was among those that are parked, if its turn has not ended since.
-    parked_at: Option<u64>,
 }
 
 impl Turn {
     /// Where its stream is among those that are parked.
     fn place(&self) -> u64 {
-        let place = self.begin.saturating_sub(self.due);
-        self.parked_at.unwrap_or(place)
+        self.begin.saturating_sub(self.due)
     }
 }
 
@@ -58,16 +55,14 @@ impl Scheduler {
             end: begin.wrapping_add(cost),
             weight,
             due: 0,
-            parked_at: None,
         });
     }
 
     /// The stream whose turn it is may not have it yet. It keeps its position.
     pub(crate) fn park(&mut self) {
-        if let Some(mut turn) = self.current.take() {
+        if let Some(turn) = self.current.take() {
             self.arrivals = self.arrivals.wrapping_add(1);
             let place = (turn.place(), self.arrivals);
-            turn.parked_at = Some(place.0);
             self.weights -= u64::from(turn.weight);
             self.parked.insert(place, turn);
             self.places.insert(turn.stream, place);
@@ -112,7 +107,7 @@ impl Scheduler {
         let cost = turn.end.wrapping_sub(turn.begin);
         let place = turn.place();
         turn.begin = place.max(self.clock);
-        turn.due = (turn.begin - place).min(MOST_DUE);
+        turn.due = turn.begin - place;
         turn.end = turn.begin.wrapping_add(cost);
         self.weights += u64::from(turn.weight);
         if let Some(current) = self.current.replace(turn) {
@@ -156,18 +151,18 @@ impl Scheduler {
         let Some(mut turn) = self.current.take() else {
             return self.clock;
         };
-        let free = turn.due.min(cost);
+        let due = turn.due.min(MOST_DUE);
+        let free = due.min(cost);
         let paid = cost - free;
         let begin = turn.begin.wrapping_add(paid);
         self.advance(begin, paid.saturating_mul(weight.into()));
         self.weights -= u64::from(turn.weight);
-        turn.due -= free;
+        turn.due = due - free;
         turn.begin = begin;
         if let Some(next) = next {
             self.weights += u64::from(weight);
             turn.weight = weight;
             turn.end = begin.wrapping_add(next);
-            turn.parked_at = None;
             if self.waiting.is_empty() {
                 self.current = Some(turn);
             } else {
