@@ -216,6 +216,7 @@ impl Sender {
         Known {
             now: at,
             min_rtt: rtt.shortest(),
+            least: rtt.least(),
             smoothed: rtt.smoothed().unwrap_or_default(),
             timely: self.timely(),
             told: self.horizon,

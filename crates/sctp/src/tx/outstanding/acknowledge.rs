@@ -58,6 +58,8 @@ pub(crate) struct Batch {
 pub(crate) struct Known {
     pub(crate) now: Instant,
     pub(crate) min_rtt: Duration,
+    /// The least round trip of the last seconds, and the smoothed one.
+    pub(crate) least: Duration,
     pub(crate) smoothed: Duration,
     /// What took no longer came just now, or nearly, whatever the SACK before could speak of.
     pub(crate) timely: Duration,
@@ -346,10 +348,11 @@ impl Outstanding {
             // RFC 8985 §7.4.2: the probe has repaired a loss.
             batch.probe_loss = true;
         }
-        // What was sent again may have come in its first copy all the same: how soon says nothing of the others under way.
-        let trip = match tries {
-            1 => age,
-            _ => age.max(known.smoothed),
+        // What was sent again may have come in its first copy all the same. Sooner than anything has of late, that says nothing of how long
+        // the others under way take.
+        let trip = match tries > 1 && age < known.least {
+            true => known.smoothed,
+            false => age,
         };
         if batch.newest.is_none_or(|(newest, ..)| packet > newest) {
             batch.newest = Some((packet, record.at, trip));
