@@ -445,7 +445,8 @@ impl Association {
         self.tx.queue.set_weight(stream, priority);
     }
 
-    /// The largest message that the peer accepts, in bytes; 1 GiB unless set, which is also the most.
+    /// The largest message that the peer accepts, in bytes, as its description says it (RFC 8841 §6) or its owner; 1 GiB unless set, which is
+    /// also the most. A peer of this crate accepts its [`Config::max_message_size`], 256 KiB by default.
     pub fn set_max_outgoing_message_size(&mut self, size: usize) {
         self.life.max_outgoing = size.min(MAX_OUTGOING);
     }

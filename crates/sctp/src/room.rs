@@ -65,7 +65,9 @@ impl Room<'_> {
 
 impl Association {
     /// Takes a message for a stream. It may be called before the association is established. The payload is kept as it
-    /// is and copied once, into packets.
+    /// is and copied once, into packets. What the peer accepts at most is not said in SCTP: unless
+    /// [`set_max_outgoing_message_size`](Self::set_max_outgoing_message_size) was called a longer message is taken, and a peer of this
+    /// crate ends the association for it.
     ///
     /// # Errors
     /// What [`room`](Self::room) answers; the message is not taken then. Where the send buffer is full,

@@ -19,7 +19,8 @@ use crate::{
 };
 
 impl Association {
-    /// Ends the association once all that was taken is acknowledged. Nothing more is taken from now on.
+    /// Ends the association once all that was taken is acknowledged. Nothing more is taken from now on. Of resets that have not been asked for
+    /// by now nothing is told but the end.
     pub fn shutdown(&mut self, now: Instant) {
         if self.ended.is_some() || self.life.closing.is_some() {
             return;

@@ -21,36 +21,36 @@ fn request_packet(tag: u32, request: Request<'_>) -> Vec<u8> {
     buf
 }
 
-fn responses(packets: &[Vec<u8>]) -> Vec<ResetResult> {
-    let mut results = Vec::new();
+fn each_request(packets: &[Vec<u8>], mut then: impl FnMut(Request<'_>)) {
     for packet in packets {
         for chunk in Packet::parse_unsummed(packet).unwrap().chunks() {
             let reconfig =
                 Reconfig::parse(chunk.value).filter(|_| chunk.kind == ChunkKind::RECONFIG);
-            for request in reconfig.iter().flat_map(|r| r.requests()) {
-                if let Some(Request::Response { result, .. }) = request {
-                    results.push(result);
-                }
+            for request in reconfig.iter().flat_map(|it| it.requests()).flatten() {
+                then(request);
             }
         }
     }
+}
+
+fn responses(packets: &[Vec<u8>]) -> Vec<ResetResult> {
+    let mut results = Vec::new();
+    each_request(packets, |request| {
+        if let Request::Response { result, .. } = request {
+            results.push(result);
+        }
+    });
     results
 }
 
 /// The numbers of the requests for a reset.
 fn numbers(packets: &[Vec<u8>]) -> Vec<u32> {
     let mut numbers = Vec::new();
-    for packet in packets {
-        for chunk in Packet::parse_unsummed(packet).unwrap().chunks() {
-            let reconfig =
-                Reconfig::parse(chunk.value).filter(|_| chunk.kind == ChunkKind::RECONFIG);
-            for request in reconfig.iter().flat_map(|it| it.requests()) {
-                if let Some(Request::OutgoingReset { sequence, .. }) = request {
-                    numbers.push(sequence);
-                }
-            }
+    each_request(packets, |request| {
+        if let Request::OutgoingReset { sequence, .. } = request {
+            numbers.push(sequence);
         }
-    }
+    });
     numbers
 }
 

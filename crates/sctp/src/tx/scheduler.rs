@@ -103,7 +103,8 @@ impl Scheduler {
             return;
         };
         self.places.remove(&stream);
-        // It has waited all the while, so what is due to it is not lost. But nobody who comes waits until it has caught up.
+        // It has waited all the while, so what is due to it is not lost; and what is short does not wait until it has caught up, as it would if
+        // it began where it was parked.
         let cost = turn.end.wrapping_sub(turn.begin);
         let place = turn.place();
         turn.begin = place.max(self.clock);

@@ -15,6 +15,21 @@ fn message(length: usize) -> Queued {
     }
 }
 
+/// With I-DATA, and a peer that has so much room: of a message of such a length a piece of 1,000 bytes has left.
+fn interleaved(room: usize, begun: usize) -> Queue {
+    let mut queue = Queue::default();
+    queue.set_interleaved(true);
+    queue.set_room(room, 1000);
+    queue.push(0, message(begun));
+    assert!(queue.cut(1000).is_some());
+    queue
+}
+
+fn next_piece(queue: &mut Queue) -> Option<Cut> {
+    let next = queue.peek(oxirtc_netsim::epoch(), &mut 9999, &mut 0)?;
+    queue.cut(next.left.min(1000))
+}
+
 #[test]
 fn a_message_is_finished_before_another_stream_has_its_turn() {
     let mut queue = Queue::default();
@@ -118,17 +133,12 @@ fn the_next_life_is_not_forgotten_with_the_earlier_one() {
 /// However many streams may not begin yet, what has begun goes on, and then they have their turns.
 #[test]
 fn who_may_not_begin_holds_up_nobody() {
-    let mut queue = Queue::default();
-    queue.set_interleaved(true);
-    queue.set_room(4000, 1000);
-    queue.push(0, message(2000));
-    assert!(queue.cut(1000).is_some());
+    let mut queue = interleaved(4000, 2000);
     for stream in 1..=100 {
         queue.push(stream, message(3000));
     }
     let mut begun = Vec::new();
-    while let Some(next) = queue.peek(oxirtc_netsim::epoch(), &mut 9999, &mut 0) {
-        let cut = queue.cut(next.left.min(1000)).unwrap();
+    while let Some(cut) = next_piece(&mut queue) {
         begun.extend(cut.begin.then_some(cut.stream));
     }
     assert_eq!(begun, Vec::from_iter(1..=100));
@@ -168,22 +178,14 @@ fn what_left_of_a_message_that_is_given_up_counts() {
 /// While the first that is parked waits for the largest, others begin that are over before that, and no others.
 #[test]
 fn what_is_over_before_the_largest_may_begin() {
-    let mut queue = Queue::default();
-    queue.set_interleaved(true);
-    queue.set_room(2_000_000, 1000);
-    queue.push(0, message(3_000_000));
-    queue.cut(1000);
+    let mut queue = interleaved(2_000_000, 3_000_000);
     queue.push(1, message(1_100_000));
-    let next = |queue: &mut Queue| {
-        let next = queue.peek(oxirtc_netsim::epoch(), &mut 9999, &mut 0)?;
-        queue.cut(next.left.min(1000))
-    };
     while queue.buffered(0) > 300_000 {
-        assert_eq!(next(&mut queue).unwrap().stream, 0);
+        assert_eq!(next_piece(&mut queue).unwrap().stream, 0);
     }
     queue.push(2, message(400_000));
     queue.push(3, message(200_000));
-    let all = Vec::from_iter(std::iter::from_fn(|| next(&mut queue)));
+    let all = Vec::from_iter(std::iter::from_fn(|| next_piece(&mut queue)));
     let begun = all.iter().filter(|cut| cut.begin).map(|cut| cut.stream);
     assert_eq!(Vec::from_iter(begun), [3, 1, 2]);
 }
@@ -191,15 +193,10 @@ fn what_is_over_before_the_largest_may_begin() {
 /// However long they have waited, who came first begins first of those that wait for all the room.
 #[test]
 fn who_was_parked_first_begins_first() {
-    let mut queue = Queue::default();
-    queue.set_interleaved(true);
-    queue.set_room(2_000_000, 1000);
-    queue.push(0, message(3_000_000));
-    queue.cut(1000);
+    let mut queue = interleaved(2_000_000, 3_000_000);
     queue.push(1, message(1_100_000));
     let mut begun = Vec::new();
-    while let Some(next) = queue.peek(oxirtc_netsim::epoch(), &mut 9999, &mut 0) {
-        let cut = queue.cut(next.left.min(1000)).unwrap();
+    while let Some(cut) = next_piece(&mut queue) {
         begun.extend(cut.begin.then_some(cut.stream));
         if queue.buffered(0) == 2_500_000 {
             queue.push(2, message(1_050_000));
@@ -211,18 +208,9 @@ fn who_was_parked_first_begins_first() {
 /// What is short and comes again and again is next each time while another stream sends what is due to it.
 #[test]
 fn a_chat_goes_on_beside_one_that_catches_up() {
-    let mut queue = Queue::default();
-    queue.set_interleaved(true);
-    queue.set_room(20_000, 1000);
-    queue.push(0, message(30_000));
-    queue.cut(1000);
+    let mut queue = interleaved(20_000, 30_000);
     queue.push(1, message(15_000));
-    let next = |queue: &mut Queue| {
-        let next = queue
-            .peek(oxirtc_netsim::epoch(), &mut 9999, &mut 0)
-            .unwrap();
-        queue.cut(next.left.min(1000)).unwrap().stream
-    };
+    let next = |queue: &mut Queue| next_piece(queue).unwrap().stream;
     while next(&mut queue) == 0 {}
     for _ in 0..14 {
         queue.push(2, message(100));
